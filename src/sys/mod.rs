@@ -11,6 +11,7 @@
 pub(crate) mod errno;
 pub(crate) mod ipc;
 pub(crate) mod key;
+pub(crate) mod shm;
 
 use core::ffi::c_int;
 
