@@ -9,8 +9,10 @@
 //! Depends on nothing else in the crate.
 
 pub(crate) mod errno;
+mod guarded;
 pub(crate) mod ipc;
 pub(crate) mod key;
+pub(crate) mod sem;
 pub(crate) mod shm;
 
 use core::ffi::c_int;
