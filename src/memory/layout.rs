@@ -1,0 +1,351 @@
+//! The shape of a segment: fixed-width fields, fixed offsets, nothing borrowed from another crate.
+//!
+//! `docs/abi.md` lists the offsets; the assertions below and `tests/abi.rs` hold both to them.
+
+use crate::sync::{AtomicU32, AtomicU64};
+
+/// Distance that keeps two fields from sharing a cache line, or a pair of lines fetched together.
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub(crate) struct Line<T>(pub(crate) T);
+
+impl<T> core::ops::Deref for Line<T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// Who holds, or last held, one role. Hints for people and for quick answers; the semaphores decide.
+///
+/// Each word is `generation << 2 | state` (see [`crate::ring::roster`]). Written by the holder on attach and
+/// detach, and by a peer that found the holder dead.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Roster {
+    pub(crate) producer: AtomicU64,
+    pub(crate) consumer: AtomicU64,
+    /// Holders that were found dead, for `stat`.
+    pub(crate) producer_deaths: AtomicU32,
+    pub(crate) consumer_deaths: AtomicU32,
+    /// 1 once the ring's name was taken away in good order.
+    pub(crate) removed: AtomicU32,
+}
+
+/// What the lock-free core works on.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Control {
+    /// Read on each operation, written when somebody comes or goes.
+    pub(crate) roster: Line<Roster>,
+    /// Items ever published; written by the producer alone. Never wraps: 2^64 items at 10^9 a second take
+    /// 584 years.
+    pub(crate) produced: Line<AtomicU64>,
+    /// Items ever released; written by the consumer alone. `produced - capacity <= consumed <= produced`.
+    pub(crate) consumed: Line<AtomicU64>,
+    /// Consumers that sleep, or are about to, and that nobody has promised a wake-up yet.
+    pub(crate) sleeping_consumers: Line<AtomicU32>,
+    /// The same for producers.
+    pub(crate) sleeping_producers: Line<AtomicU32>,
+}
+
+impl Control {
+    #[cfg(loom)]
+    pub(crate) fn new() -> Self {
+        Self {
+            roster: Line(Roster {
+                producer: AtomicU64::new(0),
+                consumer: AtomicU64::new(0),
+                producer_deaths: AtomicU32::new(0),
+                consumer_deaths: AtomicU32::new(0),
+                removed: AtomicU32::new(0),
+            }),
+            produced: Line(AtomicU64::new(0)),
+            consumed: Line(AtomicU64::new(0)),
+            sleeping_consumers: Line(AtomicU32::new(0)),
+            sleeping_producers: Line(AtomicU32::new(0)),
+        }
+    }
+}
+
+#[cfg(not(loom))]
+pub(crate) use whole::*;
+
+/// The parts that only a real segment has: loom's atomics have another size, so it never sees them.
+#[cfg(not(loom))]
+mod whole {
+    use core::mem::{align_of, offset_of, size_of};
+
+    use super::{AtomicU32, AtomicU64, Control, Line};
+    use crate::sync::{AtomicU8, Ordering};
+
+    /// "RINGPIPE", read as a little-endian number.
+    const MAGIC: u64 = u64::from_le_bytes(*b"RINGPIPE");
+    /// Raised whenever a field moves or changes its meaning.
+    const ABI: u32 = 1;
+    /// The ready word: not 1, so that a stray store is unlikely to make it.
+    const READY: u32 = 0x5245_4459;
+    /// Room for the ring's path, in bytes. A longer path is not stored.
+    pub(crate) const NAME_MAX: usize = 1024;
+    /// Where items begin.
+    const PAYLOAD: u64 = size_of::<Header>() as u64;
+    /// The largest alignment an item may ask for.
+    pub(crate) const ALIGN_MAX: usize = 4096;
+
+    /// What a ring is. Written once by its creator, the ready word last; copied once by each opener.
+    #[repr(C)]
+    #[derive(Debug)]
+    pub(crate) struct Identity {
+        magic: AtomicU64,
+        abi: AtomicU32,
+        kind: AtomicU32,
+        item_size: AtomicU32,
+        item_align: AtomicU32,
+        fingerprint: AtomicU64,
+        capacity: AtomicU64,
+        payload: AtomicU64,
+        segment_size: AtomicU64,
+        cookie: [AtomicU64; 2],
+        sem_id: AtomicU32,
+        creator: AtomicU32,
+        created: AtomicU64,
+        name_len: AtomicU32,
+        ready: AtomicU32,
+        /// Inode of the mount namespace in which the name is a path.
+        mount: AtomicU64,
+    }
+
+    /// The first page of each segment.
+    #[repr(C, align(4096))]
+    #[derive(Debug)]
+    pub(crate) struct Header {
+        pub(crate) identity: Line<Identity>,
+        pub(crate) control: Control,
+        reserved: [AtomicU64; 32],
+        name: [AtomicU8; NAME_MAX],
+    }
+
+    const _: () = {
+        assert!(size_of::<Line<AtomicU32>>() == 128);
+        assert!(offset_of!(Identity, magic) == 0);
+        assert!(offset_of!(Identity, abi) == 8);
+        assert!(offset_of!(Identity, kind) == 12);
+        assert!(offset_of!(Identity, item_size) == 16);
+        assert!(offset_of!(Identity, item_align) == 20);
+        assert!(offset_of!(Identity, fingerprint) == 24);
+        assert!(offset_of!(Identity, capacity) == 32);
+        assert!(offset_of!(Identity, payload) == 40);
+        assert!(offset_of!(Identity, segment_size) == 48);
+        assert!(offset_of!(Identity, cookie) == 56);
+        assert!(offset_of!(Identity, sem_id) == 72);
+        assert!(offset_of!(Identity, creator) == 76);
+        assert!(offset_of!(Identity, created) == 80);
+        assert!(offset_of!(Identity, name_len) == 88);
+        assert!(offset_of!(Identity, ready) == 92);
+        assert!(offset_of!(Identity, mount) == 96);
+        assert!(size_of::<Identity>() == 104);
+        assert!(offset_of!(Header, control) == 128);
+        assert!(offset_of!(Control, produced) == 128);
+        assert!(offset_of!(Control, consumed) == 256);
+        assert!(offset_of!(Control, sleeping_consumers) == 384);
+        assert!(offset_of!(Control, sleeping_producers) == 512);
+        assert!(size_of::<Control>() == 640);
+        assert!(offset_of!(Header, reserved) == 768);
+        assert!(offset_of!(Header, name) == 1024);
+        assert!(size_of::<Header>() == 4096);
+        assert!(align_of::<Header>() == ALIGN_MAX);
+    };
+
+    /// What a ring is made for, as its creator sets it and each opener demands it.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) struct Expected {
+        pub(crate) kind: u32,
+        pub(crate) item_size: usize,
+        pub(crate) item_align: usize,
+        pub(crate) fingerprint: u64,
+    }
+
+    /// A checked copy of an [`Identity`]: what a process believes of a ring from then on.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) struct Facts {
+        pub(crate) expected: Expected,
+        pub(crate) capacity: usize,
+        pub(crate) segment_size: usize,
+        pub(crate) cookie: [u64; 2],
+        pub(crate) sem_id: i32,
+        pub(crate) creator: i32,
+        /// Seconds since the epoch.
+        pub(crate) created: u64,
+    }
+
+    /// Why memory is not a ring that can be used.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Unfit {
+        /// The magic is missing: not a ring, or one whose creator has not begun.
+        NotARing,
+        /// The magic is there, the ready word is not.
+        NotReady,
+        /// Another ABI version.
+        Version(u32),
+        /// A field that cannot be.
+        Corrupt(&'static str),
+    }
+
+    /// Bytes that a ring of `capacity` items of `item_size` bytes takes, if a segment can have so many.
+    pub(crate) const fn segment_size(capacity: usize, item_size: usize) -> Option<usize> {
+        match capacity.checked_mul(item_size) {
+            Some(bytes) => match bytes.checked_add(PAYLOAD as usize) {
+                Some(total) if total <= isize::MAX as usize => Some(total),
+                _ => None,
+            },
+            None => None,
+        }
+    }
+
+    impl Identity {
+        /// Marks the memory as a ring in the making, so that a collector knows it if its creator dies.
+        pub(crate) fn begin(&self) {
+            self.magic.store(MAGIC, Ordering::Release);
+        }
+
+        /// Writes all but the ready word.
+        pub(crate) fn fill(&self, facts: &Facts) {
+            let Facts { expected, .. } = facts;
+            self.abi.store(ABI, Ordering::Relaxed);
+            self.kind.store(expected.kind, Ordering::Relaxed);
+            self.item_size
+                .store(narrow(expected.item_size), Ordering::Relaxed);
+            self.item_align
+                .store(narrow(expected.item_align), Ordering::Relaxed);
+            self.fingerprint
+                .store(expected.fingerprint, Ordering::Relaxed);
+            self.capacity
+                .store(facts.capacity as u64, Ordering::Relaxed);
+            self.payload.store(PAYLOAD, Ordering::Relaxed);
+            self.segment_size
+                .store(facts.segment_size as u64, Ordering::Relaxed);
+            self.cookie[0].store(facts.cookie[0], Ordering::Relaxed);
+            self.cookie[1].store(facts.cookie[1], Ordering::Relaxed);
+            self.sem_id
+                .store(facts.sem_id.cast_unsigned(), Ordering::Relaxed);
+            self.creator
+                .store(facts.creator.cast_unsigned(), Ordering::Relaxed);
+            self.created.store(facts.created, Ordering::Relaxed);
+        }
+
+        /// Says that the ring can be used. E0 release: all that [`Identity::fill`] wrote comes before it.
+        pub(crate) fn finish(&self) {
+            self.ready.store(READY, Ordering::Release);
+        }
+
+        /// Copies the identity once and checks all of it against the segment's real size.
+        ///
+        /// E0 acquire: a ready word that is seen brings the fields with it.
+        pub(crate) fn read(&self, actual_size: usize) -> Result<Facts, Unfit> {
+            if self.magic.load(Ordering::Acquire) != MAGIC {
+                return Err(Unfit::NotARing);
+            }
+            match self.ready.load(Ordering::Acquire) {
+                READY => {}
+                0 => return Err(Unfit::NotReady),
+                _ => return Err(Unfit::Corrupt("ready word")),
+            }
+            match self.abi.load(Ordering::Relaxed) {
+                ABI => self.read_fields(actual_size),
+                other => Err(Unfit::Version(other)),
+            }
+        }
+
+        fn read_fields(&self, actual_size: usize) -> Result<Facts, Unfit> {
+            let expected = Expected {
+                kind: self.kind.load(Ordering::Relaxed),
+                item_size: self.item_size.load(Ordering::Relaxed) as usize,
+                item_align: self.item_align.load(Ordering::Relaxed) as usize,
+                fingerprint: self.fingerprint.load(Ordering::Relaxed),
+            };
+            let facts = Facts {
+                expected,
+                capacity: wide(&self.capacity)?,
+                segment_size: wide(&self.segment_size)?,
+                cookie: [
+                    self.cookie[0].load(Ordering::Relaxed),
+                    self.cookie[1].load(Ordering::Relaxed),
+                ],
+                sem_id: self.sem_id.load(Ordering::Relaxed).cast_signed(),
+                creator: self.creator.load(Ordering::Relaxed).cast_signed(),
+                created: self.created.load(Ordering::Relaxed),
+            };
+            if wide(&self.payload)? as u64 != PAYLOAD {
+                return Err(Unfit::Corrupt("payload offset"));
+            }
+            facts.check(actual_size)
+        }
+    }
+
+    impl Facts {
+        fn check(self, actual_size: usize) -> Result<Self, Unfit> {
+            let Expected {
+                item_size,
+                item_align,
+                ..
+            } = self.expected;
+            if item_size == 0 {
+                return Err(Unfit::Corrupt("item size"));
+            }
+            let aligned = item_align.is_power_of_two() && item_size.is_multiple_of(item_align);
+            if !aligned || item_align > ALIGN_MAX {
+                return Err(Unfit::Corrupt("item alignment"));
+            }
+            if self.capacity == 0
+                || segment_size(self.capacity, item_size) != Some(self.segment_size)
+            {
+                return Err(Unfit::Corrupt("capacity"));
+            }
+            if self.segment_size != actual_size {
+                return Err(Unfit::Corrupt("segment size"));
+            }
+            if self.sem_id < 0 {
+                return Err(Unfit::Corrupt("semaphore set"));
+            }
+            Ok(self)
+        }
+    }
+
+    impl Header {
+        /// Stores the ring's path, for people and collectors, and in which mount namespace it is one.
+        ///
+        /// At most [`NAME_MAX`] bytes of it.
+        pub(crate) fn set_name(&self, path: &[u8], mount: u64) {
+            let path = &path[..path.len().min(NAME_MAX)];
+            for (to, from) in self.name.iter().zip(path) {
+                to.store(*from, Ordering::Relaxed);
+            }
+            self.identity.mount.store(mount, Ordering::Relaxed);
+            self.identity
+                .name_len
+                .store(narrow(path.len()), Ordering::Relaxed);
+        }
+
+        /// The stored path and its mount namespace; empty where there is none. As untrusted as all that a peer can write.
+        pub(crate) fn name(&self) -> (Vec<u8>, u64) {
+            let len = self.identity.name_len.load(Ordering::Relaxed) as usize;
+            let bytes = self.name.get(..len).unwrap_or_default();
+            let path = bytes
+                .iter()
+                .map(|byte| byte.load(Ordering::Relaxed))
+                .collect();
+            (path, self.identity.mount.load(Ordering::Relaxed))
+        }
+    }
+
+    fn narrow(value: usize) -> u32 {
+        u32::try_from(value).unwrap_or(0) // 0 is refused by every reader; creators check before
+    }
+
+    fn wide(word: &AtomicU64) -> Result<usize, Unfit> {
+        usize::try_from(word.load(Ordering::Relaxed))
+            .map_err(|_| Unfit::Corrupt("a size beyond the address space"))
+    }
+}

@@ -1,0 +1,140 @@
+//! Who owns the memory of a ring: an attachment to a segment, or the heap.
+#![allow(unsafe_code)]
+
+use core::ptr::NonNull;
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+
+use super::layout::Header;
+use crate::sys::errno::Errno;
+use crate::sys::sem::{SemId, semctl_rmid};
+use crate::sys::shm::{Mapping, ShmId, shmctl_stat};
+
+/// Memory that begins with a [`Header`] and stays where it is until dropped.
+///
+/// Its bytes may change under us at any time: other processes write them. So no reference to anything
+/// but the header, whose every field is atomic, is ever made here.
+#[derive(Debug)]
+pub(crate) struct Region {
+    base: NonNull<u8>,
+    len: usize,
+    owner: Owner,
+    /// Dropped after the owner, as fields are in their order: that is, when it has been detached.
+    #[expect(dead_code, reason = "held for its Drop")]
+    farewell: Option<Farewell>,
+}
+
+#[derive(Debug)]
+enum Owner {
+    /// Detached when dropped.
+    Segment(Mapping),
+    Heap(#[expect(dead_code, reason = "held for its Drop")] Heap),
+}
+
+/// Memory of this process.
+#[derive(Debug)]
+struct Heap {
+    base: NonNull<u8>,
+    layout: Layout,
+}
+
+impl Drop for Heap {
+    fn drop(&mut self) {
+        // SAFETY: `Region::on_heap` allocated `base` with this layout, and nobody else frees it.
+        unsafe { dealloc(self.base.as_ptr(), self.layout) }
+    }
+}
+
+/// What the last one out of a removed ring does: the kernel frees the segment by itself, but not the semaphores.
+#[derive(Debug)]
+struct Farewell {
+    segment: ShmId,
+    set: SemId,
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        if let Err(Errno::EINVAL | Errno::EIDRM) = shmctl_stat(self.segment) {
+            // Several may find the segment gone at once; for all but one the set is gone already.
+            let _ = semctl_rmid(self.set);
+        }
+    }
+}
+
+// SAFETY: a region is an address and a length of memory that no thread owns; the header is made of
+// atomics, and the payload is only reached through `View`, which says who may touch what.
+unsafe impl Send for Region {}
+// SAFETY: as for Send: `&Region` gives out `&Header` and raw addresses, nothing else.
+unsafe impl Sync for Region {}
+
+impl Region {
+    /// An attached segment of `len` bytes, or `None` if it has no room for a header.
+    ///
+    /// The caller took `len` from the kernel (`shm_segsz`), not from the segment.
+    pub(crate) fn of_segment(mapping: Mapping, len: usize) -> Option<Self> {
+        let base = mapping.as_ptr();
+        let fits = len >= size_of::<Header>() && base.cast::<Header>().is_aligned();
+        fits.then_some(Self {
+            base,
+            len,
+            owner: Owner::Segment(mapping),
+            farewell: None,
+        })
+    }
+
+    /// Zeroed memory of this process alone.
+    ///
+    /// # Panics
+    ///
+    /// When `len` has no room for a header, which is the caller's mistake.
+    pub(crate) fn on_heap(len: usize) -> Self {
+        assert!(len >= size_of::<Header>(), "a region holds a header");
+        let layout =
+            Layout::from_size_align(len, align_of::<Header>()).expect("a size below isize::MAX");
+        // SAFETY: the layout's size is not zero, since a header's is not.
+        let memory = unsafe { alloc_zeroed(layout) };
+        let base = NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(layout));
+        Self {
+            base,
+            len,
+            owner: Owner::Heap(Heap { base, layout }),
+            farewell: None,
+        }
+    }
+
+    /// Sees to it that the semaphore set goes when the last process has detached from a removed segment.
+    pub(crate) fn with_farewell(self, segment: ShmId, set: SemId) -> Self {
+        Self {
+            farewell: Some(Farewell { segment, set }),
+            ..self
+        }
+    }
+
+    /// The attachment, if it is one.
+    pub(crate) fn mapping(&self) -> Option<&Mapping> {
+        match &self.owner {
+            Owner::Segment(mapping) => Some(mapping),
+            Owner::Heap(_) => None,
+        }
+    }
+
+    /// The first page.
+    #[inline]
+    pub(crate) fn header(&self) -> &Header {
+        // SAFETY: both constructors made sure that `base` is aligned for a header and that the region,
+        // which lives as long as `self`, is large enough; every field is an atomic, for which all bytes
+        // are values and other processes' stores are allowed.
+        unsafe { self.base.cast::<Header>().as_ref() }
+    }
+
+    /// Where the items begin: just behind the header.
+    #[inline]
+    pub(crate) fn payload(&self) -> NonNull<u8> {
+        // SAFETY: `len >= size_of::<Header>()`, so the offset stays within the region or at its end.
+        unsafe { self.base.add(size_of::<Header>()) }
+    }
+
+    /// Bytes behind the header.
+    pub(crate) fn payload_len(&self) -> usize {
+        self.len - size_of::<Header>()
+    }
+}
