@@ -1,0 +1,80 @@
+//! The two halves of edge E3: a light barrier for each publish, a heavy one for each sleep.
+//!
+//! `fence(SeqCst)` on both sides is right, and costs a publisher several times its throughput. With membarrier(2)
+//! the waiter pays: `MEMBARRIER_CMD_GLOBAL_EXPEDITED` makes every processor that runs a registered
+//! process pass a full barrier, so that a registered publisher needs to restrain the compiler only.
+//! The two sides need not agree: a publisher that could not register uses the full fence, and a waiter
+//! that cannot issue the barrier sleeps in bounded slices (see [`heavy_barrier_works`]).
+
+#[cfg(loom)]
+pub(crate) use modelled::{Fence, heavy_barrier};
+#[cfg(not(loom))]
+pub(crate) use real::{Fence, heavy_barrier, heavy_barrier_works};
+
+#[cfg(not(loom))]
+mod real {
+    use crate::sync::{Ordering, compiler_fence, fence};
+    use crate::sys::membarrier;
+
+    /// What a publisher passes between its store and its look for sleepers.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Fence {
+        /// This process is registered: waiters see to the processor.
+        Compiler,
+        /// It is not: the fence does it all.
+        Full,
+    }
+
+    impl Fence {
+        /// Registers this process for waiters' barriers, if it can. Cheap when done before.
+        pub(crate) fn of_publisher() -> Self {
+            match membarrier::membarrier_register_global_expedited() {
+                Ok(()) => Self::Compiler,
+                Err(_) => Self::Full,
+            }
+        }
+
+        /// E3, the publisher's half.
+        #[inline(always)]
+        pub(crate) fn light(self) {
+            match self {
+                Self::Compiler => compiler_fence(Ordering::SeqCst),
+                Self::Full => fence(Ordering::SeqCst),
+            }
+        }
+    }
+
+    /// E3, the waiter's half.
+    pub(crate) fn heavy_barrier() {
+        if membarrier::membarrier_global_expedited().is_err() {
+            fence(Ordering::SeqCst); // enough against a publisher with a full fence; see `heavy_barrier_works`
+        }
+    }
+
+    /// Whether [`heavy_barrier`] orders publishers with a light barrier. If not, a sleep must not last.
+    pub(crate) fn heavy_barrier_works() -> bool {
+        membarrier::membarrier_global_expedited().is_ok()
+    }
+}
+
+#[cfg(loom)]
+mod modelled {
+    use crate::sync::{Ordering, fence};
+
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Fence;
+
+    impl Fence {
+        pub(crate) fn of_publisher() -> Self {
+            Self
+        }
+
+        pub(crate) fn light(self) {
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    pub(crate) fn heavy_barrier() {
+        fence(Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,106 @@
+//! The books of a ring within one process: a lock and two condition variables.
+//!
+//! For doctests, tests, fuzzing and loom, and for whoever wants a ring between threads. It keeps the promise that
+//! the kernel keeps for processes: [`Local::bury`] ends an attachment as a death does.
+
+use super::{Deadline, ParkFault};
+use crate::ring::{Parking, Role, Wake};
+use crate::sync::{Condvar, Mutex};
+
+#[derive(Debug, Default)]
+struct Books {
+    attached: [u32; 2],
+    wakeups: [u32; 2],
+}
+
+#[derive(Debug)]
+pub(crate) struct Local {
+    books: Mutex<Books>,
+    bell: [Condvar; 2],
+    /// Whether a death adds its wake-ups. Only a model that shows what they are for switches it off.
+    credits: bool,
+}
+
+impl Local {
+    pub(crate) fn new() -> Self {
+        Self::with_credits(true)
+    }
+
+    pub(crate) fn with_credits(credits: bool) -> Self {
+        Self {
+            books: Mutex::new(Books::default()),
+            bell: [Condvar::new(), Condvar::new()],
+            credits,
+        }
+    }
+
+    /// What the kernel does at a death: ends the attachment and adds a wake-up on each side, in one step.
+    pub(crate) fn bury(&self, role: Role) {
+        let mut books = self.books.lock().expect(UNPOISONED);
+        books.attached[index(role)] -= 1;
+        if self.credits {
+            for (wakeups, bell) in books.wakeups.iter_mut().zip(&self.bell) {
+                *wakeups = wakeups.saturating_add(1);
+                bell.notify_one();
+            }
+        }
+    }
+}
+
+const UNPOISONED: &str = "nothing panics while the books are open";
+
+fn index(role: Role) -> usize {
+    match role {
+        Role::Producer => 0,
+        Role::Consumer => 1,
+    }
+}
+
+impl Parking for Local {
+    fn attach(&self, role: Role) -> Result<bool, ParkFault> {
+        let mut books = self.books.lock().expect(UNPOISONED);
+        let attached = &mut books.attached[index(role)];
+        let free = *attached == 0;
+        *attached = 1;
+        Ok(free)
+    }
+
+    fn detach(&self, role: Role) -> Result<(), ParkFault> {
+        self.bury(role);
+        Ok(())
+    }
+
+    fn attached(&self, role: Role) -> Result<u32, ParkFault> {
+        Ok(self.books.lock().expect(UNPOISONED).attached[index(role)])
+    }
+
+    fn sleep(&self, role: Role, until: Option<Deadline>) -> Result<Wake, ParkFault> {
+        let bell = &self.bell[index(role)];
+        let mut books = self.books.lock().expect(UNPOISONED);
+        while books.wakeups[index(role)] == 0 {
+            books = match until {
+                None => bell.wait(books).expect(UNPOISONED),
+                #[cfg(not(loom))]
+                Some(until) => {
+                    let left = until.saturating_duration_since(std::time::Instant::now());
+                    if left.is_zero() {
+                        return Ok(Wake::TimedOut);
+                    }
+                    bell.wait_timeout(books, left).expect(UNPOISONED).0
+                }
+                #[cfg(loom)]
+                Some(until) => match until {},
+            };
+        }
+        books.wakeups[index(role)] -= 1;
+        Ok(Wake::Token)
+    }
+
+    fn wake(&self, role: Role) -> Result<(), ParkFault> {
+        let mut books = self.books.lock().expect(UNPOISONED);
+        let wakeups = &mut books.wakeups[index(role)];
+        *wakeups = wakeups.saturating_add(1);
+        self.bell[index(role)].notify_one();
+        Ok(())
+    }
+}

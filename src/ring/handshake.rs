@@ -1,0 +1,253 @@
+//! Sleeping and waking without a lost wake-up.
+//!
+//! ```text
+//! publisher                                  waiter
+//!   store its index (Release)                  sleepers += 1
+//!   light barrier                    E3        heavy barrier
+//!   sleepers > 0?                              ready now?           withdraw, go on
+//!     CAS sleepers n -> n-1,                   peer gone, and
+//!     then add one wake-up                     nothing left?        withdraw, wake the next, say so
+//!                                              take a wake-up, sleeping until there is one
+//!                                              look again from the top
+//! ```
+//!
+//! Why no wake-up is lost: the barriers order the publisher's store before its load, and the waiter's
+//! raise before its look. So either the publisher sees the sleeper, and then a wake-up is added that
+//! stays until somebody takes it; or the waiter sees the index, and does not sleep.
+//!
+//! Why a death loses none: who takes a number off `sleepers` owes a wake-up, and may die before adding it; who
+//! was handed a wake-up may die before using it. The semaphores add one wake-up on either side for each
+//! death, which repays both. A wake-up too many is harmless: its taker looks, finds nothing, and sleeps.
+//!
+//! Why withdrawing may fail: `sleepers` is then 0, so somebody has promised us a wake-up. It is left to
+//! be taken by whoever sleeps next, who looks again.
+
+use super::roster::{self, State};
+use super::spin::{self, Pulse};
+use super::{Parking, Role, Wake};
+use crate::memory::Control;
+use crate::parking::{self, Deadline, ParkFault};
+use crate::ring::Fault;
+use crate::sync::{AtomicU32, Ordering};
+
+/// How a side waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// Never sleep: lowest latency, one core kept busy for as long as the wait lasts.
+    Spin,
+    /// Spin, then yield, for some tens of microseconds, then sleep in the kernel.
+    #[default]
+    SpinThenSleep,
+    /// Sleep at once: for a side that waits long and may not burn its core.
+    Sleep,
+}
+
+/// What it means to a waiting side that the other side was there and is gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PeerLoss {
+    /// It ends the wait with `Disconnected` (a consumer first takes all that is left).
+    #[default]
+    Disconnect,
+    /// It is waited through: for a feed whose publisher, or a worker whose master, comes back.
+    Wait,
+}
+
+/// How, how long and for whom a side waits.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Patience {
+    pub(crate) strategy: Strategy,
+    pub(crate) peer_loss: PeerLoss,
+    pub(crate) interruptible: bool,
+}
+
+/// Why a wait ended without what was waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    Gone,
+    TimedOut,
+    Interrupted,
+    Fault(Fault),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<ParkFault> for Stop {
+    fn from(fault: ParkFault) -> Self {
+        Self::Fault(fault.into())
+    }
+}
+
+fn sleepers(control: &Control, role: Role) -> &AtomicU32 {
+    match role {
+        Role::Producer => &control.sleeping_producers,
+        Role::Consumer => &control.sleeping_consumers,
+    }
+}
+
+/// Whether somebody of `role` sleeps that has no wake-up promised. E3: the caller has just passed the light barrier.
+#[inline(always)]
+pub(crate) fn anyone_asleep(control: &Control, role: Role) -> bool {
+    sleepers(control, role).load(Ordering::Relaxed) > 0
+}
+
+/// Forgets the sleepers of a role that nobody is in: those that died asleep.
+pub(crate) fn forget_sleepers(control: &Control, role: Role) {
+    // Relaxed: the caller is alone in its role; a peer that takes a number off meanwhile owes one harmless wake-up.
+    sleepers(control, role).store(0, Ordering::Relaxed);
+}
+
+/// Takes one number off the sleepers of `role`; `false` when there is none.
+fn take_off(control: &Control, role: Role) -> bool {
+    let sleepers = sleepers(control, role);
+    // Relaxed throughout: the count alone matters; what is waited for travels on E1 and E2.
+    let mut n = sleepers.load(Ordering::Relaxed);
+    while n > 0 {
+        match sleepers.compare_exchange_weak(n, n - 1, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => return true,
+            Err(now) => n = now,
+        }
+    }
+    false
+}
+
+/// Promises a wake-up to one sleeper of `role`, if there is one, and adds it.
+#[cold]
+pub(crate) fn wake_one(
+    control: &Control,
+    parking: &dyn Parking,
+    role: Role,
+) -> Result<(), ParkFault> {
+    if take_off(control, role) {
+        parking.wake(role)
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether the peer of `role` was there and is gone, asking the kernel.
+pub(crate) fn peer_gone(
+    control: &Control,
+    parking: &dyn Parking,
+    role: Role,
+) -> Result<bool, ParkFault> {
+    let peer = role.peer();
+    let seen = roster::entry(control, peer);
+    if seen.state == State::Never || parking.attached(peer)? > 0 {
+        return Ok(false);
+    }
+    if seen.state == State::Attached {
+        roster::note_death(control, peer, seen);
+    }
+    Ok(true)
+}
+
+/// One side's way to wait.
+pub(crate) struct Waiter<'a> {
+    pub(crate) control: &'a Control,
+    pub(crate) parking: &'a dyn Parking,
+    pub(crate) role: Role,
+    pub(crate) patience: Patience,
+}
+
+impl Waiter<'_> {
+    /// Waits, by the strategy, until `look` finds something.
+    pub(crate) fn wait<R>(
+        &self,
+        until: Option<Deadline>,
+        mut look: impl FnMut() -> Result<Option<R>, Fault>,
+    ) -> Result<R, Stop> {
+        if let Some(found) = spin::awake(self.patience.strategy, &mut look)? {
+            return Ok(found);
+        }
+        match self.patience.strategy {
+            Strategy::Spin => self.spin_on(until, look),
+            Strategy::SpinThenSleep | Strategy::Sleep => self.sleep_on(until, look),
+        }
+    }
+
+    fn sleep_on<R>(
+        &self,
+        until: Option<Deadline>,
+        mut look: impl FnMut() -> Result<Option<R>, Fault>,
+    ) -> Result<R, Stop> {
+        loop {
+            // Relaxed: ordered against the look by the heavy barrier (E3).
+            sleepers(self.control, self.role).fetch_add(1, Ordering::Relaxed);
+            parking::heavy_barrier();
+            match self.judge(&mut look) {
+                Ok(None) => {}
+                Ok(Some(found)) => {
+                    take_off(self.control, self.role);
+                    return Ok(found);
+                }
+                Err(stop) => return self.leave(stop),
+            }
+            let end = self.parking.sleep(self.role, until)?;
+            if end != Wake::Token {
+                take_off(self.control, self.role);
+            }
+            if let Some(stop) = self.ending(end) {
+                return look()?.ok_or(stop);
+            }
+        }
+    }
+
+    /// Ends a wait in vain. The kernel's wake-up for a death reaches one sleeper: who learns of it tells the next.
+    fn leave<R>(&self, stop: Stop) -> Result<R, Stop> {
+        take_off(self.control, self.role);
+        if stop == Stop::Gone {
+            wake_one(self.control, self.parking, self.role)?;
+        }
+        Err(stop)
+    }
+
+    fn ending(&self, end: Wake) -> Option<Stop> {
+        match end {
+            Wake::TimedOut => Some(Stop::TimedOut),
+            Wake::Interrupted if self.patience.interruptible => Some(Stop::Interrupted),
+            Wake::Interrupted | Wake::Token | Wake::Slice => None,
+        }
+    }
+
+    fn spin_on<R>(
+        &self,
+        until: Option<Deadline>,
+        mut look: impl FnMut() -> Result<Option<R>, Fault>,
+    ) -> Result<R, Stop> {
+        let mut pulse = Pulse::default();
+        loop {
+            if let Some(found) = spin::awake(Strategy::Spin, &mut look)? {
+                return Ok(found);
+            }
+            if pulse.due()
+                && let Some(found) = self.judge(&mut look)?
+            {
+                return Ok(found);
+            }
+            if until.is_some_and(parking::passed) {
+                return Err(Stop::TimedOut);
+            }
+        }
+    }
+
+    /// Looks; asks whether the peer is gone; if so looks once more, since its last items may have come between
+    /// the look and its end (E4).
+    fn judge<R>(
+        &self,
+        look: &mut impl FnMut() -> Result<Option<R>, Fault>,
+    ) -> Result<Option<R>, Stop> {
+        if let Some(found) = look()? {
+            return Ok(Some(found));
+        }
+        let over = self.patience.peer_loss == PeerLoss::Disconnect
+            && peer_gone(self.control, self.parking, self.role)?;
+        if !over {
+            return Ok(None);
+        }
+        look()?.map(Some).ok_or(Stop::Gone)
+    }
+}

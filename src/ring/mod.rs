@@ -1,0 +1,125 @@
+//! The lock-free core: no system call, no clock, no `unsafe`.
+//!
+//! It is handed a [`View`](crate::memory::View) of memory and a [`Parking`] to sleep in, and knows
+//! nothing of segments, names or processes. Indices are named by who moves them: `produced` and
+//! `consumed`; both only grow, and their difference is the number of items in the ring.
+//!
+//! # Edges
+//!
+//! Each atomic operation names the edge it stands on; these are all of them. `docs/design.md` argues them,
+//! `tests/loom.rs` shows that each is needed.
+//!
+//! | edge | release side | acquire side | what it carries |
+//! |---|---|---|---|
+//! | E0 | creator stores `ready` | opener loads `ready` | the identity of the ring |
+//! | E1 | producer stores `produced` | consumer loads `produced` | the payload of the published slots |
+//! | E2 | consumer stores `consumed` | producer loads `consumed` | the end of all reads of the released slots |
+//! | E3 | a side stores its index, light barrier, loads the peer's sleepers | a waiter raises sleepers, heavy barrier, loads the index | store-load order: one of the two sees the other |
+//! | E4 | an index stored before a detach or a death | an index loaded after the semaphores were asked | nothing published is missed before `Disconnected`; a successor starts where the predecessor stopped |
+//! | E5 | holder stores its roster word | peer loads it | how the holder ended, once E4 says that it did |
+
+mod cursor;
+mod handshake;
+pub(crate) mod roster;
+mod side;
+mod spin;
+
+pub(crate) use cursor::Run;
+pub(crate) use handshake::{Patience, Stop};
+pub use handshake::{PeerLoss, Strategy};
+pub(crate) use side::{End, Read, Side, Write};
+
+use crate::memory::Control;
+use crate::parking::{Deadline, ParkFault};
+use crate::sync::Ordering;
+
+/// Why the core cannot go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The indices are in no state that a ring can be in: somebody wrote into the segment.
+    Corrupt,
+    /// The books cannot be kept.
+    Parking(ParkFault),
+}
+
+impl From<cursor::Corrupt> for Fault {
+    fn from(_: cursor::Corrupt) -> Self {
+        Self::Corrupt
+    }
+}
+
+impl From<ParkFault> for Fault {
+    fn from(fault: ParkFault) -> Self {
+        Self::Parking(fault)
+    }
+}
+
+/// The two sides of a ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The one who pushes.
+    Producer,
+    /// The one who pops.
+    Consumer,
+}
+
+impl core::fmt::Display for Role {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Producer => "producer",
+            Self::Consumer => "consumer",
+        })
+    }
+}
+
+impl Role {
+    pub(crate) fn peer(self) -> Self {
+        match self {
+            Self::Producer => Self::Consumer,
+            Self::Consumer => Self::Producer,
+        }
+    }
+}
+
+/// Items in the ring at this moment, as far as can be told from outside.
+pub(crate) fn len(control: &Control, capacity: usize) -> usize {
+    // Acquire, consumed first: items that were released after it was read do not make the difference negative.
+    let consumed = control.consumed.load(Ordering::Acquire);
+    let produced = control.produced.load(Ordering::Acquire);
+    // Above the capacity, the consumer was that much further by the second load.
+    cursor::used(produced, consumed, capacity).unwrap_or(capacity)
+}
+
+/// How a sleep ended. Every end but a fault means: look again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wake {
+    /// A wake-up was taken: a promised one, or a death credit.
+    Token,
+    /// Nothing was taken: a bounded slice ended.
+    Slice,
+    /// The deadline passed.
+    TimedOut,
+    /// A signal came.
+    Interrupted,
+}
+
+/// Keeps the books that must survive a death: who is attached, and which wake-ups are owed.
+///
+/// Two implementations: System V semaphores, and an in-process one that loom can run. Both promise that
+/// when a participant dies its attachment ends and one wake-up is added on each side, in one step.
+pub(crate) trait Parking: Send + Sync + core::fmt::Debug {
+    /// Takes the role if nobody has it, in one step. `Ok(false)` when somebody lives in it.
+    fn attach(&self, role: Role) -> Result<bool, ParkFault>;
+
+    /// Gives the role up, with the same wake-ups as a death.
+    fn detach(&self, role: Role) -> Result<(), ParkFault>;
+
+    /// How many hold the role. Once it reads 0, none of the former holders can store into the ring (E4).
+    fn attached(&self, role: Role) -> Result<u32, ParkFault>;
+
+    /// Sleeps until a wake-up for `role` can be taken, or the deadline.
+    fn sleep(&self, role: Role, until: Option<Deadline>) -> Result<Wake, ParkFault>;
+
+    /// Adds one wake-up for `role`.
+    fn wake(&self, role: Role) -> Result<(), ParkFault>;
+}
