@@ -9,6 +9,7 @@
 //! Depends on nothing else in the crate.
 
 pub(crate) mod errno;
+pub(crate) mod file;
 pub(crate) mod fork;
 mod guarded;
 pub(crate) mod ipc;
@@ -24,7 +25,10 @@ pub(crate) mod undo;
 
 use core::ffi::c_int;
 
-use errno::{Errno, Result};
+pub(crate) use errno::Errno;
+pub(crate) use ipc::Ownership;
+
+use errno::Result;
 
 /// The result of a call that answers 0 or −1.
 fn ret(returned: c_int) -> Result<()> {

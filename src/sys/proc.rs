@@ -14,6 +14,11 @@ pub(crate) fn ipc_namespace() -> io::Result<u64> {
     fs::metadata("/proc/self/ns/ipc").map(|file| file.ino())
 }
 
+/// The inode of the mount namespace this process is in: a path means something only inside it.
+pub(crate) fn mount_namespace() -> io::Result<u64> {
+    fs::metadata("/proc/self/ns/mnt").map(|file| file.ino())
+}
+
 /// The random number of this boot: no System V object is older.
 pub(crate) fn boot_id() -> io::Result<[u8; 16]> {
     let text = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
@@ -53,9 +58,9 @@ fn second_column(path: &str) -> io::Result<Vec<i32>> {
     ids.map(|id| parse(id.unwrap_or_default(), path)).collect()
 }
 
-/// The numbers of a kernel limit, such as `sem` or `shmmax`.
+/// The numbers of a kernel setting, named as for sysctl(8), such as `kernel.sem`.
 pub(crate) fn limit(name: &str) -> io::Result<Vec<u64>> {
-    let text = fs::read_to_string(format!("/proc/sys/kernel/{name}"))?;
+    let text = fs::read_to_string(format!("/proc/sys/{}", name.replace('.', "/")))?;
     text.split_ascii_whitespace()
         .map(|word| parse(word, name))
         .collect()
@@ -141,10 +146,10 @@ mod tests {
 
     #[test]
     fn limits_have_all_their_numbers() {
-        assert_eq!(limit("sem").unwrap().len(), 4);
-        assert_eq!(limit("shmmni").unwrap().len(), 1);
+        assert_eq!(limit("kernel.sem").unwrap().len(), 4);
+        assert_eq!(limit("kernel.shmmni").unwrap().len(), 1);
         assert_eq!(
-            limit("nothing").unwrap_err().kind(),
+            limit("kernel.nothing").unwrap_err().kind(),
             io::ErrorKind::NotFound
         );
     }

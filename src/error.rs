@@ -1,0 +1,413 @@
+//! Every error of the crate, and what each says to do next.
+//!
+//! Setting up ([`Error`]) and moving items fail in different ways, so they have different types; each
+//! operation on items has its own, with the outcomes that it can have. An operation that does not take an
+//! item gives it back.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::Name;
+use crate::parking::ParkFault;
+use crate::ring::{self, Role};
+use crate::sysv::Errno;
+
+/// Why a ring cannot be created, opened, attached to, inspected or removed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Something has that name already.
+    #[error(
+        "{name} exists already; open it, take another name, or remove it with `ringpipe rm {name}`"
+    )]
+    NameTaken {
+        /// The name asked for.
+        name: Name,
+    },
+    /// Nothing has that name.
+    #[error(
+        "there is no ring {name}; create it first, or start the side that does (`ringpipe ls` shows what there is)"
+    )]
+    NotFound {
+        /// The name asked for.
+        name: Name,
+    },
+    /// The name leads to a ring that no longer exists.
+    #[error(
+        "{name} is stale: {why}; create the ring anew (that replaces the name), or remove the name with `ringpipe rm {name}`"
+    )]
+    Stale {
+        /// The name asked for.
+        name: Name,
+        /// What happened to the ring.
+        why: &'static str,
+    },
+    /// The ring lives in another IPC namespace, usually another container.
+    #[error(
+        "{name} belongs to IPC namespace {theirs}, and this process is in {ours}: \
+         start both sides in one namespace (containers: share it, e.g. with `--ipc`)"
+    )]
+    OtherNamespace {
+        /// The name asked for.
+        name: Name,
+        /// Inode of the namespace that the ring was made in.
+        theirs: u64,
+        /// Inode of this process's namespace.
+        ours: u64,
+    },
+    /// What has that name is not a ring.
+    #[error("{name} is not a ring: {why}")]
+    NotARing {
+        /// The name asked for.
+        name: Name,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The ring's creator has not finished it: it is slow, stopped, or was killed.
+    #[error(
+        "{name} is half made, and its creator (pid {creator}) does not finish it; if that process is gone, create the ring anew"
+    )]
+    NotReady {
+        /// The name asked for.
+        name: Name,
+        /// The creator, as far as the kernel recalls.
+        creator: i32,
+    },
+    /// Made by a ringpipe of another ABI version.
+    #[error(
+        "{name} has ABI version {found}, this program has {supported}: run both sides with the same version, or remove the ring"
+    )]
+    WrongVersion {
+        /// The name asked for.
+        name: Name,
+        /// The ring's version.
+        found: u32,
+        /// This crate's version.
+        supported: u32,
+    },
+    /// Another kind of ring, other items, or another type name.
+    #[error("{name} is made for other items: {what} is {found} there and {wanted} here")]
+    WrongType {
+        /// The name asked for.
+        name: Name,
+        /// What differs.
+        what: &'static str,
+        /// As the ring has it.
+        found: String,
+        /// As this program wants it.
+        wanted: String,
+    },
+    /// A field of the header cannot be: somebody wrote into the segment.
+    #[error(
+        "{name} is corrupt ({field}): some process wrote into the segment; remove the ring and create it anew"
+    )]
+    Corrupt {
+        /// The name asked for.
+        name: Name,
+        /// Which field is impossible.
+        field: &'static str,
+    },
+    /// The role is held by a process that lives.
+    #[error(
+        "the {role} of this ring is process {pid}, which is alive; it has to end or detach first"
+    )]
+    RoleTaken {
+        /// Which role.
+        role: Role,
+        /// Who has it, as seen in this process's pid namespace; 0 if that is unknown.
+        pid: i32,
+    },
+    /// The kernel, or the owner, does not allow it.
+    #[error(
+        "no permission to {action} {name}: {source}; the ring's mode needs read and write for \
+         both sides (`ringpipe stat` shows it; creators set it with `Options::mode`)"
+    )]
+    PermissionDenied {
+        /// The name asked for.
+        name: Name,
+        /// What was tried.
+        action: &'static str,
+        /// The kernel's answer.
+        source: Errno,
+    },
+    /// A limit of the kernel is reached.
+    #[error("{what} (now {limit} = {value}); {advice}")]
+    Limit {
+        /// What could not be had.
+        what: String,
+        /// The setting, as sysctl(8) names it, or another limit's name.
+        limit: &'static str,
+        /// Its present value.
+        value: String,
+        /// How to raise it.
+        advice: String,
+        /// The kernel's answer.
+        source: Errno,
+    },
+    /// No ring can have that capacity.
+    #[error("a ring of {capacity} items of {item_size} bytes cannot be: {why}")]
+    BadCapacity {
+        /// The capacity asked for, in items.
+        capacity: usize,
+        /// Bytes of an item.
+        item_size: usize,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A name that cannot be used.
+    #[error("{name:?} cannot name a ring: {why}")]
+    BadName {
+        /// As it was given.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The kernel does not apply SEM_UNDO, so the death of a process would go unnoticed.
+    #[error(
+        "this kernel accepts SEM_UNDO and ignores it (gVisor does), so a killed process would never be \
+         noticed; rings across processes need a kernel that keeps it, such as Linux itself"
+    )]
+    NoUndo,
+    /// The ring's semaphores were removed under its users.
+    #[error("{}", REMOVED)]
+    Removed,
+    /// A handle that was inherited through fork.
+    #[error("{}", FORKED)]
+    Forked,
+    /// A system call failed in a way that has no variant of its own.
+    #[error("{call} failed: {source}")]
+    Call {
+        /// Which call.
+        call: &'static str,
+        /// The kernel's answer.
+        source: Errno,
+    },
+    /// A file could not be used.
+    #[error("cannot {action} {}: {source}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+}
+
+const REMOVED: &str = "the ring's semaphores were removed under its users, by `ipcrm` or by \
+    systemd-logind's RemoveIPC=yes at a logout; create the ring anew (and set RemoveIPC=no, or run as a \
+    system user)";
+const FORKED: &str = "this handle was inherited through fork; only the process that attached may use it: \
+    take a new one from the `Ring` in the child";
+const CORRUPT: &str = "the ring's indices are impossible: some process wrote into the segment; remove the \
+    ring and create it anew";
+
+impl From<ParkFault> for Error {
+    fn from(fault: ParkFault) -> Self {
+        match fault {
+            ParkFault::Removed => Self::Removed,
+            ParkFault::System { call, errno } => Self::Call {
+                call,
+                source: Errno::from_raw(errno),
+            },
+        }
+    }
+}
+
+impl From<ring::Fault> for Error {
+    fn from(fault: ring::Fault) -> Self {
+        match fault {
+            // Attaching looks at no index; the first operation would say so in its own way.
+            ring::Fault::Corrupt => Self::Corrupt {
+                name: Name::Private,
+                field: "indices",
+            },
+            ring::Fault::Parking(fault) => fault.into(),
+        }
+    }
+}
+
+/// Why a handle cannot go on. What it was moving is not lost: see the error around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The handle was inherited through fork.
+    #[error("{}", FORKED)]
+    Forked,
+    /// The indices are in no state that a ring can be in.
+    #[error("{}", CORRUPT)]
+    Corrupt,
+    /// The semaphore set was removed. Never taken for the end of the feed.
+    #[error("{}", REMOVED)]
+    Removed,
+    /// A system call failed in a way that has no variant of its own.
+    #[error("{call} failed: {source}")]
+    Call {
+        /// Which call.
+        call: &'static str,
+        /// The kernel's answer.
+        source: Errno,
+    },
+}
+
+impl From<ring::Fault> for Fault {
+    fn from(fault: ring::Fault) -> Self {
+        match fault {
+            ring::Fault::Corrupt => Self::Corrupt,
+            ring::Fault::Parking(ParkFault::Removed) => Self::Removed,
+            ring::Fault::Parking(ParkFault::System { call, errno }) => Self::Call {
+                call,
+                source: Errno::from_raw(errno),
+            },
+        }
+    }
+}
+
+const NO_CONSUMER: &str = "the consumer is gone";
+const NO_PRODUCER: &str = "the producer is gone, and all it left was taken";
+const INTERRUPTED: &str = "a signal interrupted the wait";
+
+/// Why an item was not pushed by an operation that does not wait. The item comes back.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TryPushError<T> {
+    /// There is no room now.
+    #[error("the ring is full")]
+    Full(T),
+    /// The consumer was there and is gone.
+    #[error("{}", NO_CONSUMER)]
+    Disconnected(T),
+    /// The handle cannot go on.
+    #[error("{1}")]
+    Fault(T, #[source] Fault),
+}
+
+/// Why an item was not pushed. The item comes back.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PushError<T> {
+    /// The consumer was there and is gone.
+    #[error("{}", NO_CONSUMER)]
+    Disconnected(T),
+    /// A signal came, and the handle is interruptible.
+    #[error("{}", INTERRUPTED)]
+    Interrupted(T),
+    /// The handle cannot go on.
+    #[error("{1}")]
+    Fault(T, #[source] Fault),
+}
+
+/// Why an item was not pushed in time. The item comes back.
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PushTimeoutError<T> {
+    /// There was no room in time.
+    #[error("the ring stayed full")]
+    Timeout(T),
+    /// The consumer was there and is gone.
+    #[error("{}", NO_CONSUMER)]
+    Disconnected(T),
+    /// A signal came, and the handle is interruptible.
+    #[error("{}", INTERRUPTED)]
+    Interrupted(T),
+    /// The handle cannot go on.
+    #[error("{1}")]
+    Fault(T, #[source] Fault),
+}
+
+/// Why a slice was not pushed whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{pushed} items were pushed, then: {cause}")]
+pub struct PushSliceError {
+    /// How many items of the slice, from its beginning, are in the ring.
+    pub pushed: usize,
+    /// Why the rest is not.
+    #[source]
+    pub cause: PushError<()>,
+}
+
+/// Why nothing was popped by an operation that does not wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TryPopError {
+    /// There is nothing now.
+    #[error("the ring is empty")]
+    Empty,
+    /// The producer was there and is gone, and everything it left was taken.
+    #[error("{}", NO_PRODUCER)]
+    Disconnected,
+    /// The handle cannot go on.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why nothing was popped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PopError {
+    /// The producer was there and is gone, and everything it left was taken.
+    #[error("{}", NO_PRODUCER)]
+    Disconnected,
+    /// A signal came, and the handle is interruptible.
+    #[error("{}", INTERRUPTED)]
+    Interrupted,
+    /// The handle cannot go on.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Why nothing was popped in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PopTimeoutError {
+    /// Nothing came in time.
+    #[error("the ring stayed empty")]
+    Timeout,
+    /// The producer was there and is gone, and everything it left was taken.
+    #[error("{}", NO_PRODUCER)]
+    Disconnected,
+    /// A signal came, and the handle is interruptible.
+    #[error("{}", INTERRUPTED)]
+    Interrupted,
+    /// The handle cannot go on.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Shows an error without its item, which may be large and need not be `Debug`.
+fn debug_variant(
+    f: &mut core::fmt::Formatter<'_>,
+    name: &str,
+    fault: Option<&Fault>,
+) -> core::fmt::Result {
+    let mut tuple = f.debug_tuple(name);
+    match fault {
+        Some(fault) => tuple.field(fault).finish_non_exhaustive(),
+        None => tuple.finish_non_exhaustive(),
+    }
+}
+
+impl<T> core::fmt::Debug for TryPushError<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Full(_) => debug_variant(f, "Full", None),
+            Self::Disconnected(_) => debug_variant(f, "Disconnected", None),
+            Self::Fault(_, fault) => debug_variant(f, "Fault", Some(fault)),
+        }
+    }
+}
+
+impl<T> core::fmt::Debug for PushError<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Disconnected(_) => debug_variant(f, "Disconnected", None),
+            Self::Interrupted(_) => debug_variant(f, "Interrupted", None),
+            Self::Fault(_, fault) => debug_variant(f, "Fault", Some(fault)),
+        }
+    }
+}
+
+impl<T> core::fmt::Debug for PushTimeoutError<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Timeout(_) => debug_variant(f, "Timeout", None),
+            Self::Disconnected(_) => debug_variant(f, "Disconnected", None),
+            Self::Interrupted(_) => debug_variant(f, "Interrupted", None),
+            Self::Fault(_, fault) => debug_variant(f, "Fault", Some(fault)),
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Making a ring, so that a creator killed at any moment leaves nothing that can be taken for one.
+//!
+//! 1. The segment, and in it at once the magic: from then on a collector knows it for ours.
+//! 2. Its pages, the semaphore set (private, marked with the segment's id), the identity, the access rights.
+//! 3. The ready word.
+//! 4. The name: a key was there from the beginning, so its openers wait for the ready word; a path is linked into
+//!    place only now; a private ring's segment is marked for removal, so that the kernel frees it with its last user.
+
+use std::process;
+use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::rendezvous::{self, Found, Record};
+use super::{Plan, Segment, limits};
+use crate::error::Error;
+use crate::memory::{Expected, Facts, NAME_MAX, Region, segment_size};
+use crate::name::Name;
+use crate::parking::{SET_SIZE, Semaphores};
+use crate::sys::key::Key;
+use crate::sys::sem::{self, SemGetFlags, SemId};
+use crate::sys::shm::{self, ShmAtFlags, ShmGetFlags, ShmId};
+use crate::sys::{Errno, Ownership, memory, proc, undo};
+
+/// Creates a ring that has no name yet, or says that the name is taken.
+pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
+    let size = check(plan)?;
+    check_undo()?;
+    match name {
+        Name::Key(key) => match new_segment(name, *key, plan, size) {
+            Err(Error::NameTaken { .. }) => {
+                super::remove::clear_half_made(name, *key)?;
+                finish(
+                    name,
+                    Unfinished::new(new_segment(name, *key, plan, size)?),
+                    plan,
+                    size,
+                )
+            }
+            made => finish(name, Unfinished::new(made?), plan, size),
+        },
+        Name::Private => {
+            let segment = finish(
+                name,
+                Unfinished::new(new_segment(name, Key::PRIVATE, plan, size)?),
+                plan,
+                size,
+            )?;
+            shm::shmctl_rmid(segment.id).map_err(|source| Error::Call {
+                call: "shmctl(IPC_RMID)",
+                source,
+            })?;
+            Ok(segment)
+        }
+        Name::Path(path) => {
+            let path = super::absolute(path)?;
+            super::remove::clear_stale(&path)?;
+            if !matches!(rendezvous::read(&path), Ok(Found::Nothing)) {
+                return Err(Error::NameTaken { name: name.clone() });
+            }
+            let name = Name::Path(path);
+            finish(
+                &name,
+                Unfinished::new(new_segment(&name, Key::PRIVATE, plan, size)?),
+                plan,
+                size,
+            )
+        }
+        Name::Id(_) => Err(Error::BadName {
+            name: name.to_string(),
+            why: "the kernel gives ids; create a private ring and pass its id on",
+        }),
+    }
+}
+
+fn check(plan: &Plan) -> Result<usize, Error> {
+    let Expected { item_size, .. } = plan.expected;
+    let bad = |why| Error::BadCapacity {
+        capacity: plan.capacity,
+        item_size,
+        why,
+    };
+    if plan.capacity == 0 {
+        return Err(bad("it would hold nothing"));
+    }
+    segment_size(plan.capacity, item_size).ok_or_else(|| bad("it would exceed the address space"))
+}
+
+/// Whether the kernel keeps SEM_UNDO's promise: asked once in each process.
+fn check_undo() -> Result<(), Error> {
+    static WORKS: OnceLock<Result<bool, Errno>> = OnceLock::new();
+    match WORKS.get_or_init(undo::undo_works) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Error::NoUndo),
+        Err(Errno::ENOSPC) => Err(limits::of_set(&Name::Private, 1, Errno::ENOSPC)),
+        Err(source) => Err(Error::Call {
+            call: "the self-test of SEM_UNDO",
+            source: *source,
+        }),
+    }
+}
+
+/// A fresh segment. What is dead makes room first where a limit is reached.
+fn new_segment(name: &Name, key: Key, plan: &Plan, size: usize) -> Result<ShmId, Error> {
+    let mut flags = ShmGetFlags::CREATE | ShmGetFlags::EXCLUSIVE;
+    flags.set(ShmGetFlags::HUGETLB, plan.pages.huge);
+    let get = || shm::shmget(key, size, flags, plan.access.mode);
+    let made = match get() {
+        Err(Errno::ENOSPC) if collect_some() => get(),
+        other => other,
+    };
+    made.map_err(|errno| match errno {
+        Errno::EEXIST => Error::NameTaken { name: name.clone() },
+        _ => limits::of_segment(name, size, plan.pages.huge, errno),
+    })
+}
+
+fn new_set(name: &Name, plan: &Plan) -> Result<SemId, Error> {
+    let flags = SemGetFlags::CREATE | SemGetFlags::EXCLUSIVE;
+    let get = || sem::semget(Key::PRIVATE, SET_SIZE, flags, plan.access.mode);
+    let made = match get() {
+        Err(Errno::ENOSPC) if collect_some() => get(),
+        other => other,
+    };
+    made.map_err(|errno| limits::of_set(name, SET_SIZE, errno))
+}
+
+fn collect_some() -> bool {
+    super::collect(&[], false).is_ok_and(|garbage| !garbage.is_empty())
+}
+
+/// What to take away again if the making fails.
+struct Unfinished {
+    segment: ShmId,
+    set: Option<SemId>,
+}
+
+impl Unfinished {
+    fn new(segment: ShmId) -> Self {
+        Self { segment, set: None }
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // Errors: somebody else removed them first, and a drop has nobody to tell of anything else.
+        let _ = shm::shmctl_rmid(self.segment);
+        if let Some(set) = self.set {
+            let _ = sem::semctl_rmid(set);
+        }
+    }
+}
+
+fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result<Segment, Error> {
+    let id = made.segment;
+    let mapping = shm::shmat(id, ShmAtFlags::empty())
+        .map_err(|errno| limits::of_call("shmat", name, "attach to", errno))?;
+    memory::dont_dump(&mapping, size).map_err(|source| Error::Call {
+        call: "madvise(MADV_DONTDUMP)",
+        source,
+    })?;
+    let region = Region::of_segment(mapping, size).expect("a segment made for a header holds it");
+    region.header().identity.begin();
+    let set = new_set(name, plan)?;
+    made.set = Some(set);
+    Semaphores::mark(set, id).map_err(|errno| limits::of_operations(name, errno))?;
+    have_pages(&region, id, plan, size)?;
+    let facts = describe(plan, size, set)?;
+    region.header().identity.fill(&facts);
+    store_name(&region, name)?;
+    give_away(name, id, set, plan)?;
+    region.header().identity.finish();
+    if let Name::Path(path) = name {
+        let record = Record::here(id, facts.cookie)
+            .map_err(|source| super::of_file(path, "describe the ring for", source))?;
+        let published = rendezvous::publish(path, &record, &plan.access);
+        if !published.map_err(|source| super::of_file(path, "create", source))? {
+            return Err(Error::NameTaken { name: name.clone() });
+        }
+    }
+    core::mem::forget(made);
+    Ok(Segment::of_region(name.clone(), id, facts, region))
+}
+
+fn have_pages(region: &Region, id: ShmId, plan: &Plan, size: usize) -> Result<(), Error> {
+    if plan.pages.lock {
+        shm::shmctl_lock(id).map_err(limits::locked_memory)?;
+    }
+    if plan.pages.prefault
+        && let Some(mapping) = region.mapping()
+    {
+        memory::populate_write(mapping, size)
+            .map_err(|errno| limits::out_of_memory(size, errno))?;
+    }
+    Ok(())
+}
+
+fn describe(plan: &Plan, segment_size: usize, set: SemId) -> Result<Facts, Error> {
+    let cookie = proc::random_bytes::<16>().map_err(|error| Error::Call {
+        call: "getrandom",
+        source: Errno::from_raw(error.raw_os_error().unwrap_or_default()),
+    })?;
+    let cookie = u128::from_ne_bytes(cookie);
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Ok(Facts {
+        expected: plan.expected,
+        capacity: plan.capacity,
+        segment_size,
+        cookie: [(cookie >> 64) as u64, cookie as u64],
+        sem_id: set.raw(),
+        creator: process::id().cast_signed(),
+        created: now.as_secs(),
+    })
+}
+
+fn store_name(region: &Region, name: &Name) -> Result<(), Error> {
+    let Name::Path(path) = name else {
+        return Ok(());
+    };
+    let bytes = path.as_os_str().as_encoded_bytes();
+    if bytes.len() > NAME_MAX {
+        return Err(Error::BadName {
+            name: name.to_string(),
+            why: "its absolute path is longer than 1024 bytes",
+        });
+    }
+    region
+        .header()
+        .set_name(bytes, proc::mount_namespace().unwrap_or(0));
+    Ok(())
+}
+
+fn give_away(name: &Name, id: ShmId, set: SemId, plan: &Plan) -> Result<(), Error> {
+    let access = plan.access;
+    let own = shm::shmctl_stat(id)
+        .map_err(|errno| limits::of_call("shmctl(IPC_STAT)", name, "look at", errno))?;
+    let ownership = Ownership {
+        uid: access.uid.unwrap_or(own.uid),
+        gid: access.gid.unwrap_or(own.gid),
+        mode: access.mode,
+    };
+    let given = shm::shmctl_set(id, ownership).and_then(|()| sem::semctl_set(set, ownership));
+    given.map_err(|errno| limits::of_call("shmctl(IPC_SET)", name, "set the owner of", errno))
+}

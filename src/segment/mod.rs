@@ -1,0 +1,133 @@
+//! The cold side: how rings come to be, are found, validated, inspected, removed and collected.
+//!
+//! May use everything below it (`sys`, `memory`, `parking`); nothing of the hot path comes here.
+
+mod create;
+mod limits;
+mod open;
+mod remove;
+mod rendezvous;
+mod survey;
+
+pub use survey::{Garbage, RingState, Side, Status, collect, list};
+
+use std::path::{Path, PathBuf};
+
+pub(crate) use create::create;
+pub(crate) use open::open;
+pub(crate) use remove::remove;
+pub(crate) use survey::status;
+
+use crate::error::Error;
+use crate::memory::{Expected, Facts, Region};
+use crate::name::Name;
+use crate::parking::Semaphores;
+use crate::sync::{Arc, Ordering};
+use crate::sys::Errno;
+use crate::sys::sem::SemId;
+use crate::sys::shm::{self, ShmId, ShmStat};
+
+/// Who may use a ring. Set explicitly: System V objects know no umask.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Access {
+    pub(crate) mode: u32,
+    pub(crate) uid: Option<u32>,
+    pub(crate) gid: Option<u32>,
+}
+
+/// How a ring's memory is had.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pages {
+    /// Allocate all pages at creation, so that a lack of memory is an error then and not a SIGBUS later.
+    pub(crate) prefault: bool,
+    pub(crate) lock: bool,
+    pub(crate) huge: bool,
+}
+
+/// All that a creator decides.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) expected: Expected,
+    pub(crate) capacity: usize,
+    pub(crate) access: Access,
+    pub(crate) pages: Pages,
+}
+
+/// A ring's segment, attached and validated.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) name: Name,
+    pub(crate) id: ShmId,
+    pub(crate) facts: Facts,
+    pub(crate) region: Arc<Region>,
+    pub(crate) semaphores: Arc<Semaphores>,
+}
+
+impl Segment {
+    fn of_region(name: Name, id: ShmId, facts: Facts, region: Region) -> Self {
+        let set = SemId::from_raw(facts.sem_id);
+        let region = Arc::new(region.with_farewell(id, set));
+        Self {
+            name,
+            id,
+            facts,
+            region,
+            semaphores: Arc::new(Semaphores::new(set)),
+        }
+    }
+
+    /// Whether the ring's name was taken away, by [`remove`] or by `ipcrm`.
+    pub(crate) fn is_removed(&self) -> bool {
+        // Relaxed: a note, see `remove`.
+        if self
+            .region
+            .header()
+            .control
+            .roster
+            .removed
+            .load(Ordering::Relaxed)
+            != 0
+        {
+            return true;
+        }
+        // A private ring is marked for removal from the beginning; one opened by its id may be private.
+        let named = matches!(self.name, Name::Path(_) | Name::Key(_));
+        named && shm::shmctl_stat(self.id).map_or(true, |stat| stat.removed)
+    }
+}
+
+/// A path that means the same in every process: absolute, its folder resolved.
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    let bad = |why| Error::BadName {
+        name: path.display().to_string(),
+        why,
+    };
+    let file = path
+        .file_name()
+        .ok_or_else(|| bad("a ring's path ends in a file name"))?;
+    let folder = rendezvous::folder_of(path);
+    let folder = folder.canonicalize().map_err(|source| Error::File {
+        path: folder.to_owned(),
+        action: "find the folder",
+        source,
+    })?;
+    Ok(folder.join(file))
+}
+
+/// The kernel's account of a segment; `None` when there is none of that id.
+fn stat(id: ShmId) -> Result<Option<ShmStat>, Errno> {
+    match shm::shmctl_stat(id) {
+        Ok(stat) => Ok(Some(stat)),
+        Err(Errno::EINVAL | Errno::EIDRM) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// What an error of a call on a rendezvous file means for its name.
+fn of_file(path: &Path, action: &'static str, source: std::io::Error) -> Error {
+    Error::File {
+        path: path.to_owned(),
+        action,
+        source,
+    }
+}

@@ -1,0 +1,239 @@
+//! Finding a ring by its name and believing nothing of it that was not checked.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::rendezvous::{self, Found, Record};
+use super::{Segment, limits, remove, stat};
+use crate::error::Error;
+use crate::memory::{Expected, Facts, Region, Unfit};
+use crate::name::Name;
+use crate::sys::key::Key;
+use crate::sys::shm::{self, ShmAtFlags, ShmGetFlags, ShmId, ShmStat};
+use crate::sys::{Errno, memory, proc};
+
+/// How long an opener waits for a creator that is at work.
+const CREATOR_TIME: Duration = Duration::from_secs(2);
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(1);
+/// The ABI version that this crate reads.
+const SUPPORTED: u32 = 1;
+
+/// Opens the ring of that name, whatever its items are.
+pub(crate) fn probe(name: &Name) -> Result<Segment, Error> {
+    let (name, id, cookie) = find(name)?;
+    let (region, facts) = attach_ready(&name, id)?;
+    if cookie.is_some_and(|cookie| cookie != facts.cookie) {
+        return Err(Error::Stale {
+            name,
+            why: "its segment is gone, and another has its id",
+        });
+    }
+    Ok(Segment::of_region(name, id, facts, region))
+}
+
+/// Opens the ring of that name, if it is made for such items.
+pub(crate) fn open(name: &Name, wanted: &Expected) -> Result<Segment, Error> {
+    let segment = probe(name)?;
+    compare(&segment.name, &segment.facts.expected, wanted)?;
+    Ok(segment)
+}
+
+/// The segment that the name leads to, and the cookie that it must hold.
+fn find(name: &Name) -> Result<(Name, ShmId, Option<[u64; 2]>), Error> {
+    match name {
+        Name::Path(path) => {
+            let path = super::absolute(path)?;
+            let record = read_record(name, &path)?;
+            Ok((Name::Path(path), record.segment, Some(record.cookie)))
+        }
+        Name::Key(key) => Ok((name.clone(), by_key(name, *key)?, None)),
+        Name::Id(id) => Ok((name.clone(), *id, None)),
+        Name::Private => Err(Error::BadName {
+            name: name.to_string(),
+            why: "a private ring is inherited through fork, or opened by its id",
+        }),
+    }
+}
+
+pub(super) fn by_key(name: &Name, key: Key) -> Result<ShmId, Error> {
+    if key == Key::PRIVATE {
+        return Err(Error::BadName {
+            name: name.to_string(),
+            why: "key 0 is IPC_PRIVATE, which nothing has",
+        });
+    }
+    shm::shmget(key, 0, ShmGetFlags::empty(), 0).map_err(|errno| match errno {
+        Errno::ENOENT => Error::NotFound { name: name.clone() },
+        _ => limits::of_call("shmget", name, "open", errno),
+    })
+}
+
+/// The record under `path`, if it is of this boot and this namespace.
+fn read_record(name: &Name, path: &Path) -> Result<Record, Error> {
+    let found = rendezvous::read(path).map_err(|source| {
+        match source.raw_os_error().map(Errno::from_raw) {
+            Some(errno @ Errno::EACCES) => limits::of_call("open", name, "open", errno),
+            _ => super::of_file(path, "open", source),
+        }
+    })?;
+    let record = match found {
+        Found::Nothing => return Err(Error::NotFound { name: name.clone() }),
+        Found::Foreign => {
+            return Err(Error::NotARing {
+                name: name.clone(),
+                why: "the file was not made by ringpipe",
+            });
+        }
+        Found::Record(record) => record,
+    };
+    judge(name, path, &record)?;
+    Ok(record)
+}
+
+/// Whether the record's ids can mean anything here and now.
+fn judge(name: &Name, path: &Path, record: &Record) -> Result<(), Error> {
+    let here = |source| super::of_file(path, "compare the system with", source);
+    if record.boot != proc::boot_id().map_err(here)? {
+        return Err(Error::Stale {
+            name: name.clone(),
+            why: "the system was started anew since it was made",
+        });
+    }
+    let ours = proc::ipc_namespace().map_err(here)?;
+    if record.namespace != ours {
+        return Err(Error::OtherNamespace {
+            name: name.clone(),
+            theirs: record.namespace,
+            ours,
+        });
+    }
+    Ok(())
+}
+
+/// Attaches once the creator has finished; waits for it as long as it may be at work.
+fn attach_ready(name: &Name, id: ShmId) -> Result<(Region, Facts), Error> {
+    let start = Instant::now();
+    loop {
+        let known = account(name, id)?;
+        let Some(region) = attach(name, id, &known, ShmAtFlags::empty())? else {
+            return Err(Error::NotARing {
+                name: name.clone(),
+                why: "the segment is too small",
+            });
+        };
+        match region.header().identity.read(known.size) {
+            Ok(facts) => return Ok((region, facts)),
+            Err(unfit) => {
+                let late =
+                    start.elapsed() > CREATOR_TIME || remove::is_abandoned(id, &region, known.size);
+                refuse(name, unfit, &known, late)?;
+            }
+        }
+        // Not attached between two looks: of several openers that wait, each can find itself alone.
+        drop(region);
+        thread::sleep(LOOK);
+    }
+}
+
+pub(super) fn account(name: &Name, id: ShmId) -> Result<ShmStat, Error> {
+    match stat(id) {
+        Ok(Some(stat)) => Ok(stat),
+        Ok(None) if matches!(name, Name::Path(_)) => Err(Error::Stale {
+            name: name.clone(),
+            why: "its segment was removed, by `ipcrm` or with the last user of a removed ring",
+        }),
+        Ok(None) => Err(Error::NotFound { name: name.clone() }),
+        Err(errno) => Err(limits::of_call("shmctl(IPC_STAT)", name, "look at", errno)),
+    }
+}
+
+/// Attaches; `None` when the segment is too small to be a ring.
+pub(super) fn attach(
+    name: &Name,
+    id: ShmId,
+    known: &ShmStat,
+    flags: ShmAtFlags,
+) -> Result<Option<Region>, Error> {
+    let mapping = shm::shmat(id, flags).map_err(|errno| match errno {
+        Errno::EINVAL | Errno::EIDRM => Error::NotFound { name: name.clone() },
+        _ => limits::of_call("shmat", name, "attach to", errno),
+    })?;
+    // A dump of the ring would only delay the notice of the dumping process's death. Not worth failing for.
+    let _ = memory::dont_dump(&mapping, known.size);
+    Ok(Region::of_segment(mapping, known.size))
+}
+
+/// What is wrong with the memory, unless it may yet become a ring.
+fn refuse(name: &Name, unfit: Unfit, known: &ShmStat, late: bool) -> Result<(), Error> {
+    let name = name.clone();
+    // Only a key's openers can come before the creator is done; elsewhere a name means that it is.
+    let early = matches!(name, Name::Key(_)) && !late;
+    match unfit {
+        Unfit::NotReady | Unfit::NotARing if early => Ok(()),
+        Unfit::NotReady => Err(Error::NotReady {
+            name,
+            creator: known.cpid,
+        }),
+        Unfit::NotARing => Err(Error::NotARing {
+            name,
+            why: "the segment holds no ring",
+        }),
+        Unfit::Version(found) => Err(Error::WrongVersion {
+            name,
+            found,
+            supported: SUPPORTED,
+        }),
+        Unfit::Corrupt(field) => Err(Error::Corrupt { name, field }),
+    }
+}
+
+fn compare(name: &Name, found: &Expected, wanted: &Expected) -> Result<(), Error> {
+    let differs = |what, found: String, wanted: String| {
+        Err(Error::WrongType {
+            name: name.clone(),
+            what,
+            found,
+            wanted,
+        })
+    };
+    if found.kind != wanted.kind {
+        return differs(
+            "the kind of ring",
+            kind_name(found.kind),
+            kind_name(wanted.kind),
+        );
+    }
+    if found.item_size != wanted.item_size {
+        return differs(
+            "an item's size in bytes",
+            found.item_size.to_string(),
+            wanted.item_size.to_string(),
+        );
+    }
+    if found.item_align != wanted.item_align {
+        return differs(
+            "an item's alignment in bytes",
+            found.item_align.to_string(),
+            wanted.item_align.to_string(),
+        );
+    }
+    if found.fingerprint != wanted.fingerprint {
+        let hex = |number: u64| format!("{number:016x}");
+        return differs(
+            "the type name's fingerprint",
+            hex(found.fingerprint),
+            hex(wanted.fingerprint),
+        );
+    }
+    Ok(())
+}
+
+/// What the kinds of rings are called.
+pub(super) fn kind_name(kind: u32) -> String {
+    match kind {
+        crate::spsc::KIND => "spsc".into(),
+        other => format!("unknown ({other})"),
+    }
+}

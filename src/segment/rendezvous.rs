@@ -1,0 +1,267 @@
+//! The rendezvous file: what a path leads to.
+//!
+//! Four lines of text that name the segment and what it must hold to be the right one. The file is complete before it
+//! has a name (it is linked into place), so nobody ever reads half of one, and two creators cannot both win.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::path::Path;
+
+use super::Access;
+use crate::sys::shm::ShmId;
+use crate::sys::{file, proc};
+
+const FIRST_LINE: &str = "ringpipe 1";
+/// No rendezvous file is longer.
+const LENGTH_MAX: u64 = 512;
+
+/// What a rendezvous file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) segment: ShmId,
+    /// The segment's header holds the same number, which no other segment does.
+    pub(crate) cookie: [u64; 2],
+    /// Ids end with the system's run …
+    pub(crate) boot: [u8; 16],
+    /// … and mean something in one IPC namespace only.
+    pub(crate) namespace: u64,
+}
+
+impl Record {
+    /// A record for a segment of this boot and namespace.
+    pub(crate) fn here(segment: ShmId, cookie: [u64; 2]) -> io::Result<Self> {
+        Ok(Self {
+            segment,
+            cookie,
+            boot: proc::boot_id()?,
+            namespace: proc::ipc_namespace()?,
+        })
+    }
+
+    fn render(&self) -> String {
+        let [high, low] = self.cookie;
+        let boot = u128::from_be_bytes(self.boot);
+        format!(
+            "{FIRST_LINE}\nsegment {}\ncookie {high:016x}{low:016x}\nboot {boot:032x}\nnamespace {}\n",
+            self.segment.raw(),
+            self.namespace
+        )
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.lines();
+        if lines.next()? != FIRST_LINE {
+            return None;
+        }
+        let mut field = |name: &str| lines.next()?.strip_prefix(name)?.strip_prefix(' ');
+        let segment = field("segment")?.parse().ok()?;
+        let cookie = u128::from_str_radix(field("cookie")?, 16).ok()?;
+        let boot = u128::from_str_radix(field("boot")?, 16).ok()?;
+        let namespace = field("namespace")?.parse().ok()?;
+        Some(Self {
+            segment: ShmId::from_raw(segment),
+            cookie: [(cookie >> 64) as u64, cookie as u64],
+            boot: boot.to_be_bytes(),
+            namespace,
+        })
+    }
+}
+
+/// What was found under a path.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Nothing,
+    /// A file, but no rendezvous file.
+    Foreign,
+    Record(Record),
+}
+
+/// Reads what is under `path`.
+pub(crate) fn read(path: &Path) -> io::Result<Found> {
+    match file::open_without_waiting(path) {
+        Ok(file) => read_file(&file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
+        Err(error) => Err(error),
+    }
+}
+
+fn read_file(file: &File) -> io::Result<Found> {
+    if !file.metadata()?.is_file() {
+        return Ok(Found::Foreign);
+    }
+    let mut text = Vec::new();
+    file.take(LENGTH_MAX).read_to_end(&mut text)?;
+    let record = str::from_utf8(&text).ok().and_then(Record::parse);
+    Ok(record.map_or(Found::Foreign, Found::Record))
+}
+
+/// Gives a finished record its name. `Ok(false)` when something has that name.
+pub(crate) fn publish(path: &Path, record: &Record, access: &Access) -> io::Result<bool> {
+    let folder = folder_of(path);
+    let linked = match file::open_unnamed(folder) {
+        Ok(unnamed) => {
+            write_record(&unnamed, record, access)?;
+            file::link_unnamed(&unnamed, path)
+        }
+        // Some file systems have no unnamed files. What else is wrong with the folder, this finds out too.
+        Err(_) => link_temporary(folder, path, record, access)?,
+    };
+    match linked {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The same by a file with a name of its own. A creator killed in here leaves that file, which leads nobody.
+fn link_temporary(
+    folder: &Path,
+    path: &Path,
+    record: &Record,
+    access: &Access,
+) -> io::Result<io::Result<()>> {
+    let number = u128::from_ne_bytes(proc::random_bytes()?);
+    let temporary = folder.join(format!(".ringpipe-{number:032x}"));
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&temporary)?;
+    let linked = write_record(&file, record, access).map(|()| fs::hard_link(&temporary, path));
+    fs::remove_file(&temporary)?;
+    linked
+}
+
+fn write_record(mut file: &File, record: &Record, access: &Access) -> io::Result<()> {
+    file.write_all(record.render().as_bytes())?;
+    fchown(file, access.uid, access.gid)?;
+    // After the owner: a change of owner clears mode bits.
+    file.set_permissions(Permissions::from_mode(access.mode))
+}
+
+/// Takes the name away if it still leads to `record`. `Ok(false)` when it leads elsewhere.
+///
+/// Under a lock on the file, so that two processes that both found a stale name cannot take away the
+/// fresh one that a third has put there meanwhile.
+pub(crate) fn withdraw(path: &Path, record: &Record) -> io::Result<bool> {
+    let file = match file::open_without_waiting(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    file.lock()?; // released when the file is closed, by whatever end
+    let same_record = matches!(read_file(&file)?, Found::Record(found) if found == *record);
+    if !same_record || !still_named(&file, path)? {
+        return Ok(false);
+    }
+    fs::remove_file(path)?;
+    Ok(true)
+}
+
+fn still_named(file: &File, path: &Path) -> io::Result<bool> {
+    let named = match fs::metadata(path) {
+        Ok(named) => named,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let open = file.metadata()?;
+    Ok(named.dev() == open.dev() && named.ino() == open.ino())
+}
+
+/// The folder that a file of that name is in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        Record {
+            segment: ShmId::from_raw(7),
+            cookie: [0x0123_4567_89ab_cdef, 42],
+            boot: [9; 16],
+            namespace: 4_026_531_839,
+        }
+    }
+
+    fn access() -> Access {
+        Access {
+            mode: 0o640,
+            uid: None,
+            gid: None,
+        }
+    }
+
+    #[test]
+    fn a_record_survives_the_file() {
+        assert_eq!(Record::parse(&record().render()), Some(record()));
+    }
+
+    #[test]
+    fn anything_else_is_no_record() {
+        let good = record().render();
+        for end in 0..good.len() - 1 {
+            assert_eq!(
+                Record::parse(&good[..end]).filter(|found| *found == record()),
+                None
+            );
+        }
+        for text in [
+            "",
+            "ringpipe 2\n",
+            "ringpipe 1\nsegment x\n",
+            &good.replace("segment 7", "segment 77777777777"),
+        ] {
+            assert_eq!(Record::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_given_once_and_taken_away_by_its_record_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ring");
+        assert!(publish(&path, &record(), &access()).unwrap());
+        assert!(!publish(&path, &record(), &access()).unwrap());
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o640);
+        let other = Record {
+            cookie: [0, 0],
+            ..record()
+        };
+        assert!(!withdraw(&path, &other).unwrap());
+        assert!(withdraw(&path, &record()).unwrap());
+        assert!(!withdraw(&path, &record()).unwrap());
+        assert!(matches!(read(&path).unwrap(), Found::Nothing));
+    }
+
+    #[test]
+    fn a_file_system_without_unnamed_files_does_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ring");
+        link_temporary(folder.path(), &path, &record(), &access())
+            .unwrap()
+            .unwrap();
+        assert!(matches!(read(&path).unwrap(), Found::Record(found) if found == record()));
+        let again = link_temporary(folder.path(), &path, &record(), &access()).unwrap();
+        assert_eq!(again.unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(
+            fs::read_dir(folder.path()).unwrap().count(),
+            1,
+            "no temporary file stays"
+        );
+    }
+
+    #[test]
+    fn folders_and_devices_are_foreign() {
+        assert!(matches!(read(Path::new("/")).unwrap(), Found::Foreign));
+        assert!(matches!(
+            read(Path::new("/dev/zero")).unwrap(),
+            Found::Foreign
+        ));
+    }
+}

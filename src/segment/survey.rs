@@ -1,0 +1,379 @@
+//! Looking at the rings of a machine, and collecting what is provably dead.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use super::rendezvous::{self, Found};
+use super::{limits, open, remove, stat};
+use crate::error::Error;
+use crate::memory::{Facts, Region, Unfit};
+use crate::name::Name;
+use crate::parking::Semaphores;
+use crate::ring::roster::{self, State};
+use crate::ring::{self, Parking, Role};
+use crate::sync::Ordering;
+use crate::sys::key::Key;
+use crate::sys::sem::{self, SemId};
+use crate::sys::shm::{self, ShmAtFlags, ShmId, ShmStat};
+use crate::sys::{Errno, proc};
+
+/// What state a ring is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RingState {
+    /// It can be used.
+    Ready,
+    /// Its creator is at work, or was killed at it.
+    HalfMade,
+    /// Its name was taken away; those who have it open go on.
+    Removed,
+    /// Its semaphores are gone: nobody can attach or sleep.
+    Broken,
+}
+
+/// One side of a ring, as `ringpipe stat` shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Side {
+    /// The process that holds the role now, as seen in this process's pid namespace; 0 if it cannot be told.
+    pub pid: Option<i32>,
+    /// What that process calls itself.
+    pub command: Option<String>,
+    /// How many ever held it.
+    pub holders: u64,
+    /// How many of them were found dead.
+    pub deaths: u32,
+    /// Whether the last one ended in good order. Of meaning only while nobody holds the role.
+    pub finished: bool,
+    /// How many sleep in it at this moment.
+    pub sleeping: u32,
+}
+
+/// What can be seen of a ring from outside.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// Its path or key; [`Name::Private`] if it has neither.
+    pub name: Name,
+    /// The segment.
+    pub id: ShmId,
+    /// The semaphore set; `None` while half made.
+    pub set: Option<SemId>,
+    /// What state it is in.
+    pub state: RingState,
+    /// Which kind of ring, such as `spsc`.
+    pub kind: String,
+    /// Bytes of an item.
+    pub item_size: usize,
+    /// Items that it holds at most.
+    pub capacity: usize,
+    /// Items in it at this moment.
+    pub len: usize,
+    /// Items ever published.
+    pub produced: u64,
+    /// Items ever released.
+    pub consumed: u64,
+    /// Bytes of the segment.
+    pub segment_size: usize,
+    /// The producer's side.
+    pub producer: Side,
+    /// The consumer's side.
+    pub consumer: Side,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// How many mappings there are; not a number of processes.
+    pub attachments: u64,
+    /// The creator's process id; it may be long gone, and another process may have it.
+    pub creator: i32,
+    /// When it was created, in seconds since the epoch.
+    pub created: u64,
+}
+
+/// The rings of this IPC namespace that this process may read.
+///
+/// # Errors
+///
+/// [`Error::File`] when the kernel's list cannot be read.
+pub fn list() -> Result<Vec<Status>, Error> {
+    let ids = proc::shm_ids()
+        .map_err(|source| super::of_file(Path::new("/proc/sysvipc/shm"), "read", source))?;
+    Ok(ids
+        .into_iter()
+        .filter_map(|id| look(id).ok().flatten())
+        .collect())
+}
+
+/// What can be seen of one ring.
+pub(crate) fn status(name: &Name) -> Result<Status, Error> {
+    let id = match name {
+        Name::Id(id) => *id, // also of a ring that is not ready
+        _ => open::probe(name)?.id,
+    };
+    look(id)?.ok_or_else(|| Error::NotFound { name: name.clone() })
+}
+
+/// What can be seen of a segment; `None` if it holds no ring.
+fn look(id: ShmId) -> Result<Option<Status>, Error> {
+    let name = Name::Id(id);
+    let known = open::account(&name, id)?;
+    let Some(region) = open::attach(&name, id, &known, ShmAtFlags::READ_ONLY)? else {
+        return Ok(None);
+    };
+    Ok(match region.header().identity.read(known.size) {
+        Ok(facts) => Some(describe(id, &known, &region, &facts)),
+        Err(Unfit::NotReady) => Some(half_made(id, &known)),
+        Err(_) => None,
+    })
+}
+
+fn describe(id: ShmId, known: &ShmStat, region: &Region, facts: &Facts) -> Status {
+    let control = &region.header().control;
+    let set = SemId::from_raw(facts.sem_id);
+    let semaphores = Semaphores::new(set);
+    let broken = semaphores.attached(Role::Producer).is_err();
+    // Relaxed: a note; see `remove`.
+    let removed = control.roster.removed.load(Ordering::Relaxed) != 0;
+    let state = match (broken, removed) {
+        (true, _) => RingState::Broken,
+        (false, true) => RingState::Removed,
+        (false, false) => RingState::Ready,
+    };
+    Status {
+        set: Some(set),
+        state,
+        kind: open::kind_name(facts.expected.kind),
+        item_size: facts.expected.item_size,
+        capacity: facts.capacity,
+        len: ring::len(control, facts.capacity),
+        // Relaxed: figures for people.
+        produced: control.produced.load(Ordering::Relaxed),
+        consumed: control.consumed.load(Ordering::Relaxed),
+        segment_size: facts.segment_size,
+        producer: side(region, &semaphores, Role::Producer),
+        consumer: side(region, &semaphores, Role::Consumer),
+        creator: facts.creator,
+        created: facts.created,
+        ..half_made_as(name_of(known, region), id, known)
+    }
+}
+
+fn side(region: &Region, semaphores: &Semaphores, role: Role) -> Side {
+    let control = &region.header().control;
+    let entry = roster::entry(control, role);
+    let attached = semaphores.attached(role).unwrap_or(0);
+    let pid = (attached > 0).then(|| semaphores.last_holder(role).unwrap_or(0));
+    Side {
+        pid,
+        command: pid.and_then(proc::command_of),
+        holders: entry.generation,
+        deaths: roster::deaths_seen(control, role),
+        finished: entry.state == State::Finished,
+        sleeping: semaphores.sleeping(role).unwrap_or(0).unsigned_abs(),
+    }
+}
+
+fn half_made(id: ShmId, known: &ShmStat) -> Status {
+    half_made_as(key_name(known), id, known)
+}
+
+/// What the kernel alone knows of a segment.
+fn half_made_as(name: Name, id: ShmId, known: &ShmStat) -> Status {
+    Status {
+        name,
+        id,
+        set: None,
+        state: RingState::HalfMade,
+        kind: "unknown".into(),
+        item_size: 0,
+        capacity: 0,
+        len: 0,
+        produced: 0,
+        consumed: 0,
+        segment_size: known.size,
+        producer: Side::default(),
+        consumer: Side::default(),
+        mode: known.mode,
+        uid: known.uid,
+        gid: known.gid,
+        attachments: known.nattch,
+        creator: known.cpid,
+        created: u64::try_from(known.ctime).unwrap_or(0),
+    }
+}
+
+fn name_of(known: &ShmStat, region: &Region) -> Name {
+    let (path, _) = region.header().name();
+    if path.is_empty() {
+        key_name(known)
+    } else {
+        Name::Path(OsString::from_vec(path).into())
+    }
+}
+
+fn key_name(known: &ShmStat) -> Name {
+    if known.key == Key::PRIVATE {
+        Name::Private
+    } else {
+        Name::Key(known.key)
+    }
+}
+
+/// Something dead that [`collect`] removed, or would remove.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Garbage {
+    /// A ring whose creator was killed before it was ready.
+    HalfMade(ShmId),
+    /// An empty ring that nobody is attached to and no name leads to.
+    Nameless(ShmId),
+    /// A semaphore set whose segment is gone.
+    Semaphores(SemId),
+    /// A rendezvous file whose ring is gone.
+    StaleName(PathBuf),
+}
+
+impl core::fmt::Display for Garbage {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::HalfMade(id) => {
+                write!(f, "segment {}: a ring whose creator was killed", id.raw())
+            }
+            Self::Nameless(id) => write!(
+                f,
+                "segment {}: an empty ring with no name and no user",
+                id.raw()
+            ),
+            Self::Semaphores(id) => write!(f, "semaphore set {}: its ring is gone", id.raw()),
+            Self::StaleName(path) => write!(f, "{}: a name whose ring is gone", path.display()),
+        }
+    }
+}
+
+/// Removes what is provably dead, and nothing else; with `dry_run` it only tells.
+///
+/// That is: half-made rings that nobody is attached to; rings without items, users and name; semaphore
+/// sets of rings that are gone; and, among `paths` and the files in the folders among them, names of rings that are gone. A ring
+/// with items in it is never removed, whoever has died.
+///
+/// # Errors
+///
+/// [`Error::File`] when the kernel's lists or a folder cannot be read. What this process has no permission for is left.
+pub fn collect(paths: &[PathBuf], dry_run: bool) -> Result<Vec<Garbage>, Error> {
+    let of_list = |file| move |source| super::of_file(Path::new(file), "read", source);
+    let mut found = stale_names(paths)?;
+    let segments = proc::shm_ids().map_err(of_list("/proc/sysvipc/shm"))?;
+    found.extend(segments.into_iter().filter_map(dead_segment));
+    if !dry_run {
+        found.retain(|garbage| discard(garbage).unwrap_or(false));
+    }
+    // After the segments: what belonged to those that were just removed is dead now.
+    let sets = proc::sem_ids().map_err(of_list("/proc/sysvipc/sem"))?;
+    let mut sets: Vec<_> = sets
+        .into_iter()
+        .filter(|set| is_orphan(*set).unwrap_or(false))
+        .map(Garbage::Semaphores)
+        .collect();
+    if !dry_run {
+        sets.retain(|garbage| discard(garbage).unwrap_or(false));
+    }
+    found.extend(sets);
+    Ok(found)
+}
+
+fn dead_segment(id: ShmId) -> Option<Garbage> {
+    if remove::is_half_made(id) {
+        return Some(Garbage::HalfMade(id));
+    }
+    is_nameless(id)
+        .unwrap_or(false)
+        .then_some(Garbage::Nameless(id))
+}
+
+/// Whether a ring is empty, nobody is attached, and no name leads to it.
+fn is_nameless(id: ShmId) -> io::Result<bool> {
+    let Some(known) = stat(id)? else {
+        return Ok(false);
+    };
+    if known.nattch > 0 || known.key != Key::PRIVATE {
+        return Ok(false);
+    }
+    let attached = open::attach(&Name::Id(id), id, &known, ShmAtFlags::READ_ONLY);
+    let Ok(Some(region)) = attached else {
+        return Ok(false);
+    };
+    let Ok(facts) = region.header().identity.read(known.size) else {
+        return Ok(false);
+    };
+    let empty = ring::len(&region.header().control, facts.capacity) == 0;
+    let (path, mount) = region.header().name();
+    Ok(empty
+        && (path.is_empty() || leads_elsewhere(&OsString::from_vec(path).into(), mount, &facts)?)
+        && {
+            // Somebody may have come meanwhile: now only we are attached.
+            stat(id)?.is_some_and(|now| now.nattch == 1)
+        })
+}
+
+/// Whether the path, which is one in mount namespace `mount`, certainly does not lead to that ring.
+fn leads_elsewhere(path: &PathBuf, mount: u64, facts: &Facts) -> io::Result<bool> {
+    if mount != proc::mount_namespace()? || !rendezvous::folder_of(path).is_dir() {
+        return Ok(false); // it cannot be told from here
+    }
+    Ok(match rendezvous::read(path)? {
+        Found::Nothing | Found::Foreign => true,
+        Found::Record(record) => record.cookie != facts.cookie,
+    })
+}
+
+/// Whether a set is a ring's, nobody is attached by it, and its segment is gone.
+fn is_orphan(set: SemId) -> Result<bool, Errno> {
+    let Some((segment, attached)) = Semaphores::read_mark(set)? else {
+        return Ok(false);
+    };
+    Ok(attached == 0 && stat(segment)?.is_none())
+}
+
+fn stale_names(paths: &[PathBuf]) -> Result<Vec<Garbage>, Error> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let entries =
+                fs::read_dir(path).map_err(|source| super::of_file(path, "list", source))?;
+            files.extend(entries.filter_map(Result::ok).map(|entry| entry.path()));
+        } else {
+            files.push(path.clone());
+        }
+    }
+    files.retain(|file| is_stale_name(file).unwrap_or(false));
+    Ok(files.into_iter().map(Garbage::StaleName).collect())
+}
+
+fn is_stale_name(path: &Path) -> io::Result<bool> {
+    match rendezvous::read(path)? {
+        Found::Record(record) => remove::is_stale(&record),
+        Found::Nothing | Found::Foreign => Ok(false),
+    }
+}
+
+/// Removes it; `false` if that was not to be.
+fn discard(garbage: &Garbage) -> Result<bool, Error> {
+    let name = || Name::Private;
+    match garbage {
+        Garbage::HalfMade(id) | Garbage::Nameless(id) => shm::shmctl_rmid(*id)
+            .map(|()| true)
+            .map_err(|errno| limits::of_call("shmctl(IPC_RMID)", &name(), "remove", errno)),
+        Garbage::Semaphores(id) => sem::semctl_rmid(*id)
+            .map(|()| true)
+            .map_err(|errno| limits::of_call("semctl(IPC_RMID)", &name(), "remove", errno)),
+        Garbage::StaleName(path) => {
+            remove::clear_stale(path)?;
+            Ok(!path.exists())
+        }
+    }
+}
