@@ -1,6 +1,88 @@
-//! Work in progress.
+//! A lock-free ring buffer in System V shared memory, for processes that may be killed at any moment.
+//!
+//! Items move through atomics alone. Only a side that has to wait makes a system call, on a System V semaphore, and
+//! sleeps there. When a process dies, however and wherever, the kernel itself tells the others (SEM_UNDO): nothing
+//! hangs, nothing published is lost, nothing leaks that `ringpipe gc` would not find.
+//!
+//! | module | what it offers |
+//! |---|---|
+//! | [`spsc`] | a ring with one producer and one consumer |
+//! | [`sysv`] | the System V calls themselves, as safe functions |
+//!
+//! # Limits
+//!
+//! Linux only. A ring is not a file descriptor: it cannot be polled. Both sides need read and write permission.
+//! System V objects outlive processes: a ring stays, with what is in it, until it is removed ([`remove`]). A forked child
+//! may use an inherited [`spsc::Ring`], not an inherited handle; a handle does not survive exec, and its role stays
+//! taken until the new program ends. Whoever may write to a segment can spoil what is in it, but cannot make
+//! this process touch memory outside it. See `README.md` and `docs/design.md` of the project.
 
-// Temporary: the crate-private half of `sys` gets its callers with the layers above.
-#[allow(dead_code)]
+#[cfg(not(loom))]
+pub mod error;
+#[cfg(any(loom, fuzzing))]
+#[doc(hidden)]
+pub mod internals;
+mod item;
+mod memory;
+#[cfg(not(loom))]
+mod name;
+mod parking;
+mod ring;
+#[cfg(not(loom))]
+mod segment;
+#[cfg(not(loom))]
+pub mod spsc;
+mod sync;
+#[cfg(not(loom))]
 mod sys;
+#[cfg(not(loom))]
 pub mod sysv;
+
+pub use item::Item;
+pub use ring::{PeerLoss, Role, Strategy};
+
+#[cfg(not(loom))]
+pub use self::{
+    error::{
+        Error, Fault, PopError, PopTimeoutError, PushError, PushSliceError, PushTimeoutError,
+        TryPopError, TryPushError,
+    },
+    name::Name,
+    segment::{Garbage, RingState, Side, Status, collect, list},
+    spsc::Peer,
+};
+
+/// Removes a ring: takes its name away, as unlink(2) does.
+///
+/// Those who have it open go on with it, and its memory is freed with the last of them; what is in it goes then. A stale name
+/// is taken away too.
+///
+/// # Errors
+///
+/// [`Error::NotFound`], [`Error::NotARing`], [`Error::PermissionDenied`]: only the owner, the creator or root may.
+///
+/// # Examples
+///
+/// ```
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("ticks");
+/// let ring = ringpipe::spsc::Ring::<u64>::create(&path, 16)?;
+/// ringpipe::remove(&path)?;
+/// assert!(ring.is_removed());
+/// assert!(!path.exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[cfg(not(loom))]
+pub fn remove(name: impl Into<Name>) -> Result<(), Error> {
+    segment::remove(&name.into())
+}
+
+/// What can be seen of a ring from outside, whatever its kind and items.
+///
+/// # Errors
+///
+/// Those of [`spsc::Ring::open`], but for those about the type.
+#[cfg(not(loom))]
+pub fn status(name: impl Into<Name>) -> Result<Status, Error> {
+    segment::status(&name.into())
+}

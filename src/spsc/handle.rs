@@ -1,0 +1,257 @@
+//! What the two handles have in common: a side, whose it is, and how it waits.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::holder;
+use crate::error::{
+    Fault, PopError, PopTimeoutError, PushError, PushTimeoutError, TryPopError, TryPushError,
+};
+use crate::item::Item;
+use crate::parking::Deadline;
+use crate::ring::roster::{self, State};
+use crate::ring::{End, Patience, PeerLoss, Role, Side, Stop, Strategy};
+use crate::segment::Segment;
+use crate::sync::Arc;
+use crate::sys::fork::Incarnation;
+
+/// What is known of the other side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Peer {
+    /// Nobody was ever there.
+    Never,
+    /// It is there.
+    Alive {
+        /// Its process, as seen in this process's pid namespace; 0 if that cannot be told.
+        pid: i32,
+    },
+    /// It was there, and ended in good order.
+    Finished,
+    /// It was there, and was killed, crashed, or gave up.
+    Died,
+}
+
+/// Why an operation did not happen.
+pub(super) enum Halt {
+    /// There is no room, or no item, now; or a timeout has passed.
+    NotNow,
+    Gone,
+    Interrupted,
+    Fault(Fault),
+}
+
+impl From<Stop> for Halt {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Gone => Self::Gone,
+            Stop::TimedOut => Self::NotNow,
+            Stop::Interrupted => Self::Interrupted,
+            Stop::Fault(fault) => Self::Fault(fault.into()),
+        }
+    }
+}
+
+impl From<crate::ring::Fault> for Halt {
+    fn from(fault: crate::ring::Fault) -> Self {
+        Self::Fault(fault.into())
+    }
+}
+
+/// A side with its owner.
+#[derive(Debug)]
+pub(super) struct Handle<T: Item, E: End> {
+    pub(super) side: Side<T, E>,
+    incarnation: Incarnation,
+    pub(super) patience: Patience,
+    segment: Option<Arc<Segment>>,
+    /// Whether the role has been given up already.
+    ended: bool,
+}
+
+impl<T: Item, E: End> Handle<T, E> {
+    pub(super) fn new(
+        side: Side<T, E>,
+        incarnation: Incarnation,
+        segment: Option<Arc<Segment>>,
+    ) -> Self {
+        Self {
+            side,
+            incarnation,
+            patience: Patience::default(),
+            segment,
+            ended: false,
+        }
+    }
+
+    /// Whether `n` slots are this side's and nothing speaks against using them. `false` calls for the slow path.
+    #[inline(always)]
+    pub(super) fn clear_for(&mut self, n: usize) -> bool {
+        let fit = self.incarnation.is_current() && !self.stopped_by_peer();
+        fit && matches!(self.side.room(n), Ok(room) if room >= n)
+    }
+
+    /// Whether the peer seems to have gone in a way that ends this side's work at once: the producer's, whose items
+    /// nobody would take. A consumer first takes what is left.
+    #[inline(always)]
+    fn stopped_by_peer(&self) -> bool {
+        E::ROLE == Role::Producer
+            && self.side.peer_known_gone()
+            && self.patience.peer_loss == PeerLoss::Disconnect
+    }
+
+    /// Slots that are this side's now, at least one, or why not.
+    #[cold]
+    pub(super) fn try_now(&mut self, wanted: usize) -> Result<usize, Halt> {
+        self.check()?;
+        let room = self.side.room(wanted)?;
+        if room > 0 {
+            return Ok(room);
+        }
+        if self.patience.peer_loss == PeerLoss::Wait || !self.side.poll_gone()? {
+            return Err(Halt::NotNow);
+        }
+        match self.side.room(wanted)? {
+            0 => Err(Halt::Gone), // E4: what came before the peer's end would have been seen
+            room if E::ROLE == Role::Consumer => Ok(room),
+            _ => Err(Halt::Gone),
+        }
+    }
+
+    /// Waits for `wanted` slots.
+    #[cold]
+    pub(super) fn wait(&mut self, wanted: usize, until: Option<Deadline>) -> Result<usize, Halt> {
+        self.check()?;
+        Ok(self.side.wait(wanted, self.patience, until)?)
+    }
+
+    /// What must hold before anything is done: the process is the one that attached, and the peer is not known to be gone.
+    fn check(&self) -> Result<(), Halt> {
+        if !self.incarnation.is_current() {
+            return Err(Halt::Fault(Fault::Forked));
+        }
+        if self.stopped_by_peer() && self.side.peer_gone()? {
+            return Err(Halt::Gone);
+        }
+        Ok(())
+    }
+
+    pub(super) fn peer(&self) -> Result<Peer, Fault> {
+        if !self.incarnation.is_current() {
+            return Err(Fault::Forked);
+        }
+        let role = E::ROLE.peer();
+        let entry = roster::entry(self.side.control(), role);
+        let attached = self
+            .side
+            .parking()
+            .attached(role)
+            .map_err(crate::ring::Fault::from)?;
+        if attached > 0 {
+            return Ok(Peer::Alive {
+                pid: holder(self.segment.as_deref(), role),
+            });
+        }
+        Ok(match entry.state {
+            State::Never => Peer::Never,
+            State::Finished => Peer::Finished,
+            State::Attached | State::Died => Peer::Died,
+        })
+    }
+
+    pub(super) fn is_disconnected(&self) -> Result<bool, Fault> {
+        Ok(matches!(self.peer()?, Peer::Finished | Peer::Died))
+    }
+
+    pub(super) fn set_strategy(&mut self, strategy: Strategy) {
+        self.patience.strategy = strategy;
+    }
+
+    pub(super) fn set_peer_loss(&mut self, peer_loss: PeerLoss) {
+        self.patience.peer_loss = peer_loss;
+    }
+
+    pub(super) fn set_interruptible(&mut self, interruptible: bool) {
+        self.patience.interruptible = interruptible;
+    }
+
+    pub(super) fn len(&self) -> usize {
+        crate::ring::len(self.side.control(), self.side.capacity())
+    }
+
+    /// Gives the role up.
+    pub(super) fn end(&mut self, in_good_order: bool) -> Result<(), Fault> {
+        if self.ended {
+            return Ok(());
+        }
+        self.ended = true;
+        if !self.incarnation.is_current() {
+            return Err(Fault::Forked); // the role is the parent's
+        }
+        Ok(self.side.detach(in_good_order)?)
+    }
+}
+
+impl<T: Item, E: End> Drop for Handle<T, E> {
+    fn drop(&mut self) {
+        // A panic is no end in good order. An error here means that the ring was removed: there is no role to give up.
+        let _ = self.end(!thread::panicking());
+    }
+}
+
+/// When a timeout from now ends; never, if that is beyond what the clock can say.
+pub(super) fn after(timeout: Duration) -> Option<Deadline> {
+    Instant::now().checked_add(timeout)
+}
+
+impl Halt {
+    pub(super) fn try_push<T>(self, item: T) -> TryPushError<T> {
+        match self {
+            Self::NotNow | Self::Interrupted => TryPushError::Full(item),
+            Self::Gone => TryPushError::Disconnected(item),
+            Self::Fault(fault) => TryPushError::Fault(item, fault),
+        }
+    }
+
+    pub(super) fn push<T>(self, item: T) -> PushError<T> {
+        match self {
+            Self::NotNow | Self::Interrupted => PushError::Interrupted(item),
+            Self::Gone => PushError::Disconnected(item),
+            Self::Fault(fault) => PushError::Fault(item, fault),
+        }
+    }
+
+    pub(super) fn push_timeout<T>(self, item: T) -> PushTimeoutError<T> {
+        match self {
+            Self::NotNow => PushTimeoutError::Timeout(item),
+            Self::Interrupted => PushTimeoutError::Interrupted(item),
+            Self::Gone => PushTimeoutError::Disconnected(item),
+            Self::Fault(fault) => PushTimeoutError::Fault(item, fault),
+        }
+    }
+
+    pub(super) fn try_pop(self) -> TryPopError {
+        match self {
+            Self::NotNow | Self::Interrupted => TryPopError::Empty,
+            Self::Gone => TryPopError::Disconnected,
+            Self::Fault(fault) => TryPopError::Fault(fault),
+        }
+    }
+
+    pub(super) fn pop(self) -> PopError {
+        match self {
+            Self::NotNow | Self::Interrupted => PopError::Interrupted,
+            Self::Gone => PopError::Disconnected,
+            Self::Fault(fault) => PopError::Fault(fault),
+        }
+    }
+
+    pub(super) fn pop_timeout(self) -> PopTimeoutError {
+        match self {
+            Self::NotNow => PopTimeoutError::Timeout,
+            Self::Interrupted => PopTimeoutError::Interrupted,
+            Self::Gone => PopTimeoutError::Disconnected,
+            Self::Fault(fault) => PopTimeoutError::Fault(fault),
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! A ring with one producer and one consumer.
+//!
+//! The producer and the consumer are any two processes that can open the ring, or two threads. While both
+//! keep up, items pass through atomics alone, without a system call; who has to wait sleeps in the kernel
+//! (see [`Strategy`](crate::Strategy)). Whoever is killed, at whatever instruction:
+//!
+//! | killed | what the others find |
+//! |---|---|
+//! | the producer, before an item is published | the item never existed |
+//! | the producer, after | the item is delivered |
+//! | the consumer, before an item is released | the next consumer gets the item, again |
+//! | the consumer, after | the item is delivered, and gone with the consumer |
+//! | either, while the other sleeps | the other wakes, and is told or waits on, as it chose ([`PeerLoss`](crate::PeerLoss)) |
+//! | both | what was published and not released stays in the ring until the ring is removed |
+//!
+//! A role whose holder is dead can be taken, and goes on where it stopped. A role whose holder lives is refused.
+//!
+//! # Examples
+//!
+//! Two processes would each open the ring by its name; here two threads share one.
+//!
+//! ```
+//! use ringpipe::spsc;
+//!
+//! let ring = spsc::Ring::<u64>::in_process(1024)?;
+//! let mut tx = ring.producer()?;
+//! let mut rx = ring.consumer()?;
+//! std::thread::scope(|scope| {
+//!     scope.spawn(move || {
+//!         for n in 0..100_000 {
+//!             tx.push(n).unwrap();
+//!         }
+//!     });
+//!     let sum: u64 = (&mut rx).into_iter().sum();
+//!     assert_eq!(sum, 100_000 * 99_999 / 2);
+//! });
+//! # Ok::<(), ringpipe::Error>(())
+//! ```
+
+mod consumer;
+mod handle;
+mod options;
+mod producer;
+
+pub use consumer::{Consumer, Items, Iter};
+pub use handle::Peer;
+pub use options::Options;
+pub use producer::{Producer, Room};
+
+use handle::Handle;
+
+use crate::error::Error;
+use crate::item::Item;
+use crate::memory::{View, segment_size};
+use crate::name::Name;
+use crate::parking::Local;
+use crate::ring::{End, Parking, Read, Role, Side, Write};
+use crate::segment::{Segment, Status};
+use crate::sync::Arc;
+use crate::sys::fork;
+
+/// What the header calls this kind of ring.
+pub(crate) const KIND: u32 = 1;
+
+/// A ring: created or opened, with no role taken yet.
+///
+/// Cheap to clone. May be inherited through fork, unlike the handles made from it: the child takes its own.
+///
+/// # Examples
+///
+/// ```
+/// use ringpipe::spsc::Ring;
+///
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("ticks");
+///
+/// let ring = Ring::<u64>::create(&path, 65_536)?;
+/// ring.producer()?.push(42)?;
+///
+/// // In another process, now or later: items outlive whoever pushed them.
+/// let mut rx = Ring::<u64>::open(&path)?.consumer()?;
+/// assert_eq!(rx.pop()?, 42);
+///
+/// ringpipe::remove(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Ring<T: Item> {
+    view: View<T>,
+    parking: Arc<dyn Parking>,
+    /// Where it came from; `None` within one process.
+    segment: Option<Arc<Segment>>,
+}
+
+impl<T: Item> Ring<T> {
+    /// Creates a ring of `capacity` items, with mode 0600. [`Options`] has more to choose from.
+    ///
+    /// The capacity is any number from 1 up; it need not be a power of two. The memory is allocated at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NameTaken`]; [`Error::Limit`] when the kernel has no room for it; [`Error::BadCapacity`];
+    /// [`Error::NoUndo`] where a death would go unnoticed.
+    pub fn create(name: impl Into<Name>, capacity: usize) -> Result<Self, Error> {
+        Options::new().capacity(capacity).create(name)
+    }
+
+    /// Opens a ring that exists.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], [`Error::Stale`], [`Error::WrongType`], [`Error::WrongVersion`],
+    /// [`Error::PermissionDenied`], [`Error::Corrupt`] and others that say why it is no ring for `T`.
+    pub fn open(name: impl Into<Name>) -> Result<Self, Error> {
+        Options::new().open(name)
+    }
+
+    /// Opens the ring, or creates it with `capacity` items if there is none or a stale name only.
+    ///
+    /// Of several processes that do so at once, one creates and the others open what it made.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Ring::create`] and [`Ring::open`], but for the two that the other mends.
+    pub fn open_or_create(name: impl Into<Name>, capacity: usize) -> Result<Self, Error> {
+        Options::new().capacity(capacity).open_or_create(name)
+    }
+
+    /// Creates a ring without a name, for this process and those that it forks, or that are told its [`Ring::id`].
+    ///
+    /// The kernel frees its memory with the last process that has it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Ring::create`].
+    pub fn private(capacity: usize) -> Result<Self, Error> {
+        Self::create(Name::Private, capacity)
+    }
+
+    /// Creates a ring for threads of this process, without any System V object.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadCapacity`].
+    pub fn in_process(capacity: usize) -> Result<Self, Error> {
+        let bad = |why| Error::BadCapacity {
+            capacity,
+            item_size: size_of::<T>(),
+            why,
+        };
+        if capacity == 0 {
+            return Err(bad("it would hold nothing"));
+        }
+        let len = segment_size(capacity, size_of::<T>())
+            .ok_or_else(|| bad("it would exceed the address space"))?;
+        Ok(Self {
+            view: View::on_heap(capacity, len),
+            parking: Arc::new(Local::new()),
+            segment: None,
+        })
+    }
+
+    fn of_segment(segment: Segment) -> Self {
+        let view = View::new(Arc::clone(&segment.region), segment.facts.capacity);
+        let parking = Arc::clone(&segment.semaphores) as Arc<dyn Parking>;
+        Self {
+            view,
+            parking,
+            segment: Some(Arc::new(segment)),
+        }
+    }
+
+    /// Takes the producer's role, and goes on where its last holder stopped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RoleTaken`] while another lives in it; [`Error::Removed`].
+    pub fn producer(&self) -> Result<Producer<T>, Error> {
+        self.attach::<Write>().map(Producer::new)
+    }
+
+    /// Takes the consumer's role, and goes on where its last holder stopped: what that one had not released comes again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RoleTaken`] while another lives in it; [`Error::Removed`].
+    pub fn consumer(&self) -> Result<Consumer<T>, Error> {
+        self.attach::<Read>().map(Consumer::new)
+    }
+
+    fn attach<E: End>(&self) -> Result<Handle<T, E>, Error> {
+        let incarnation = fork::incarnation();
+        match Side::attach(self.view.clone(), Arc::clone(&self.parking))? {
+            Some(side) => Ok(Handle::new(side, incarnation, self.segment.clone())),
+            None => Err(Error::RoleTaken {
+                role: E::ROLE,
+                pid: holder(self.segment.as_deref(), E::ROLE),
+            }),
+        }
+    }
+
+    /// How many items it holds at most.
+    pub fn capacity(&self) -> usize {
+        self.view.capacity()
+    }
+
+    /// How many items are in it at this moment; may have changed by the time you look at the answer.
+    pub fn len(&self) -> usize {
+        crate::ring::len(self.view.control(), self.view.capacity())
+    }
+
+    /// Whether nothing is in it at this moment.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Its name: what it was created or opened by, paths made absolute. `None` within one process.
+    pub fn name(&self) -> Option<&Name> {
+        self.segment.as_deref().map(|segment| &segment.name)
+    }
+
+    /// A name by which other processes can open it, even a private ring: [`Name::Id`]. `None` within one process.
+    pub fn id(&self) -> Option<Name> {
+        self.segment.as_deref().map(|segment| Name::Id(segment.id))
+    }
+
+    /// Whether its name was taken away. Those who have it open go on with it; nobody else will come.
+    ///
+    /// A ring that was created under the same name afterwards is another one.
+    pub fn is_removed(&self) -> bool {
+        self.segment.as_deref().is_some_and(Segment::is_removed)
+    }
+
+    /// All that is known of it; `None` within one process.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] when the segment is gone, [`Error::Call`].
+    pub fn status(&self) -> Result<Option<Status>, Error> {
+        self.id().map(|id| crate::status(&id)).transpose()
+    }
+}
+
+/// The process that holds a role; 0 where that cannot be told.
+fn holder(segment: Option<&Segment>, role: Role) -> i32 {
+    match segment {
+        Some(segment) => segment.semaphores.last_holder(role).unwrap_or(0),
+        None => std::process::id().cast_signed(),
+    }
+}
