@@ -19,10 +19,14 @@
 //! was handed a wake-up may die before using it. The semaphores add one wake-up on either side for each
 //! death, which repays both. A wake-up too many is harmless: its taker looks, finds nothing, and sleeps.
 //!
+//! Why every sleeper learns of a death: its wake-up reaches one of them only, who may find something that was
+//! published before the death, and go off with it. So whoever was woken while others sleep on asks whether the peer is
+//! gone, and if so wakes the next, once for each end of the peer.
+//!
 //! Why withdrawing may fail: `sleepers` is then 0, so somebody has promised us a wake-up. It is left to
 //! be taken by whoever sleeps next, who looks again.
 
-use super::roster::{self, State};
+use super::roster::{self, Entry, State};
 use super::spin::{self, Pulse};
 use super::{Parking, Role, Wake};
 use crate::memory::Control;
@@ -174,6 +178,7 @@ impl Waiter<'_> {
         until: Option<Deadline>,
         mut look: impl FnMut() -> Result<Option<R>, Fault>,
     ) -> Result<R, Stop> {
+        let mut passed_on = None;
         loop {
             // Relaxed: ordered against the look by the heavy barrier (E3).
             sleepers(self.control, self.role).fetch_add(1, Ordering::Relaxed);
@@ -187,7 +192,9 @@ impl Waiter<'_> {
                 Err(stop) => return self.leave(stop),
             }
             let end = self.parking.sleep(self.role, until)?;
-            if end != Wake::Token {
+            if end == Wake::Token {
+                self.pass_on(&mut passed_on)?;
+            } else {
                 take_off(self.control, self.role);
             }
             if let Some(stop) = self.ending(end) {
@@ -203,6 +210,21 @@ impl Waiter<'_> {
             wake_one(self.control, self.parking, self.role)?;
         }
         Err(stop)
+    }
+
+    /// Wakes the next sleeper if the peer's end is why this one was woken, or may be. Not twice for the same end: two
+    /// who both wait for a successor would wake each other for ever.
+    fn pass_on(&self, passed_on: &mut Option<Entry>) -> Result<(), ParkFault> {
+        let others_sleep = anyone_asleep(self.control, self.role);
+        if !others_sleep || !peer_gone(self.control, self.parking, self.role)? {
+            return Ok(());
+        }
+        let end = roster::entry(self.control, self.role.peer());
+        if *passed_on == Some(end) {
+            return Ok(());
+        }
+        *passed_on = Some(end);
+        wake_one(self.control, self.parking, self.role)
     }
 
     fn ending(&self, end: Wake) -> Option<Stop> {

@@ -27,7 +27,11 @@ mod spin;
 pub(crate) use cursor::Run;
 pub(crate) use handshake::{Patience, Stop};
 pub use handshake::{PeerLoss, Strategy};
-pub(crate) use side::{End, Read, Side, Write};
+#[cfg(loom)]
+pub(crate) use handshake::{Waiter, anyone_asleep, wake_one};
+#[cfg(not(loom))]
+pub(crate) use side::End;
+pub(crate) use side::{Read, Side, Write};
 
 use crate::memory::Control;
 use crate::parking::{Deadline, ParkFault};
