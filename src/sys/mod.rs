@@ -12,6 +12,7 @@ pub(crate) mod errno;
 mod guarded;
 pub(crate) mod ipc;
 pub(crate) mod key;
+pub(crate) mod membarrier;
 pub(crate) mod sem;
 pub(crate) mod shm;
 
