@@ -1,0 +1,178 @@
+#![allow(unsafe_code)]
+//! What the system says about itself: namespaces, boot, limits, lists of objects, clock, randomness.
+
+use core::str::FromStr;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+use super::sem::SemId;
+use super::shm::ShmId;
+
+/// The inode of the IPC namespace this process is in: identifiers mean something only inside it.
+pub(crate) fn ipc_namespace() -> io::Result<u64> {
+    fs::metadata("/proc/self/ns/ipc").map(|file| file.ino())
+}
+
+/// The random number of this boot: no System V object is older.
+pub(crate) fn boot_id() -> io::Result<[u8; 16]> {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    let digits = text.trim().replace('-', "");
+    let number = u128::from_str_radix(&digits, 16).map_err(|_| unexpected("boot_id"))?;
+    Ok(number.to_be_bytes())
+}
+
+/// Random bytes from the kernel. At early boot it sleeps until there is enough entropy.
+pub(crate) fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
+    const { assert!(N <= 256, "getrandom may stop short above 256 bytes") };
+    let mut bytes = [0; N];
+    // SAFETY: the kernel writes at most N bytes to the start of an array of N, a local one.
+    match unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), N, 0) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(bytes),
+    }
+}
+
+/// The shared memory segments of this IPC namespace, also those of others.
+pub(crate) fn shm_ids() -> io::Result<Vec<ShmId>> {
+    second_column("/proc/sysvipc/shm").map(|ids| ids.into_iter().map(ShmId::from_raw).collect())
+}
+
+/// The semaphore sets of this IPC namespace, also those of others.
+pub(crate) fn sem_ids() -> io::Result<Vec<SemId>> {
+    second_column("/proc/sysvipc/sem").map(|ids| ids.into_iter().map(SemId::from_raw).collect())
+}
+
+/// The identifiers in a table of /proc/sysvipc: one heading, then one object a line, key first.
+fn second_column(path: &str) -> io::Result<Vec<i32>> {
+    let table = fs::read_to_string(path)?;
+    let ids = table
+        .lines()
+        .skip(1)
+        .map(|line| line.split_ascii_whitespace().nth(1));
+    ids.map(|id| parse(id.unwrap_or_default(), path)).collect()
+}
+
+/// The numbers of a kernel limit, such as `sem` or `shmmax`.
+pub(crate) fn limit(name: &str) -> io::Result<Vec<u64>> {
+    let text = fs::read_to_string(format!("/proc/sys/kernel/{name}"))?;
+    text.split_ascii_whitespace()
+        .map(|word| parse(word, name))
+        .collect()
+}
+
+fn parse<T: FromStr>(word: &str, of: &str) -> io::Result<T> {
+    word.parse().map_err(|_| unexpected(of))
+}
+
+fn unexpected(of: &str) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("unexpected content of {of}"),
+    )
+}
+
+/// The kernel's coarse clock in nanoseconds: monotonic, moves once a tick (1 to 10 ms), cheap to read.
+///
+/// To ask "has a tick passed since", not to measure.
+pub(crate) fn coarse_tick() -> u64 {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the kernel writes one timespec to the address, a local one.
+    let returned = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut now) };
+    // It can fail for a bad clock or address only, and these are neither.
+    debug_assert_eq!(returned, 0);
+    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
+}
+
+/// The name of a process, if there is one with this number: for people to read.
+pub(crate) fn command_of(pid: i32) -> Option<String> {
+    let name = fs::read(format!("/proc/{pid}/comm")).ok()?;
+    Some(String::from_utf8_lossy(&name).trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::key::Key;
+    use crate::sys::sem::{SemGetFlags, semctl_rmid, semget};
+    use crate::sys::shm::{ShmGetFlags, shmctl_rmid, shmget};
+    use std::process;
+
+    #[test]
+    fn the_namespace_is_the_one_the_link_names() {
+        let link = fs::read_link("/proc/self/ns/ipc").unwrap();
+        assert_eq!(
+            link.to_str().unwrap(),
+            format!("ipc:[{}]", ipc_namespace().unwrap())
+        );
+    }
+
+    #[test]
+    fn the_boot_id_is_the_one_in_the_file() {
+        let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+        let hex: String = boot_id()
+            .unwrap()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        assert_eq!(hex, text.trim().replace('-', ""));
+    }
+
+    #[test]
+    fn random_bytes_differ() {
+        assert_ne!(random_bytes::<16>().unwrap(), random_bytes::<16>().unwrap());
+    }
+
+    #[test]
+    fn objects_are_listed_while_they_exist() {
+        let shm = shmget(Key::PRIVATE, 1, ShmGetFlags::CREATE, 0o600).unwrap();
+        let sem = semget(Key::PRIVATE, 1, SemGetFlags::CREATE, 0o600).unwrap();
+        let lists = (shm_ids(), sem_ids());
+        shmctl_rmid(shm).unwrap();
+        semctl_rmid(sem).unwrap();
+        assert!(lists.0.unwrap().contains(&shm));
+        assert!(lists.1.unwrap().contains(&sem));
+        assert!(!shm_ids().unwrap().contains(&shm));
+        assert!(!sem_ids().unwrap().contains(&sem));
+    }
+
+    #[test]
+    fn limits_have_all_their_numbers() {
+        assert_eq!(limit("sem").unwrap().len(), 4);
+        assert_eq!(limit("shmmni").unwrap().len(), 1);
+        assert_eq!(
+            limit("nothing").unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
+    }
+
+    #[test]
+    fn the_coarse_clock_moves_on() {
+        let start = coarse_tick();
+        while coarse_tick() == start {
+            std::hint::spin_loop();
+        }
+        assert!(coarse_tick() > start);
+    }
+
+    #[test]
+    fn the_coarse_clock_stands_still_between_ticks() {
+        let mut reads: Vec<u64> = (0..10_000).map(|_| coarse_tick()).collect();
+        assert!(reads.is_sorted());
+        reads.dedup();
+        assert!(reads.len() < 10_000);
+    }
+
+    #[test]
+    fn a_process_has_a_name_and_no_process_has_none() {
+        let own = command_of(process::id().cast_signed()).unwrap();
+        assert_eq!(
+            own,
+            fs::read_to_string("/proc/self/comm").unwrap().trim_end()
+        );
+        assert_eq!(command_of(-1), None);
+    }
+}
