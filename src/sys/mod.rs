@@ -13,6 +13,7 @@ mod guarded;
 pub(crate) mod ipc;
 pub(crate) mod key;
 pub(crate) mod membarrier;
+pub(crate) mod memory;
 pub(crate) mod proc;
 pub(crate) mod sem;
 pub(crate) mod shm;
