@@ -9,6 +9,7 @@
 //! Depends on nothing else in the crate.
 
 pub(crate) mod errno;
+pub(crate) mod fork;
 mod guarded;
 pub(crate) mod ipc;
 pub(crate) mod key;
@@ -17,6 +18,8 @@ pub(crate) mod memory;
 pub(crate) mod proc;
 pub(crate) mod sem;
 pub(crate) mod shm;
+#[cfg(test)]
+mod testing;
 
 use core::ffi::c_int;
 
