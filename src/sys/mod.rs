@@ -20,6 +20,7 @@ pub(crate) mod sem;
 pub(crate) mod shm;
 #[cfg(test)]
 mod testing;
+pub(crate) mod undo;
 
 use core::ffi::c_int;
 
