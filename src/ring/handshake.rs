@@ -6,7 +6,7 @@
 //!   light barrier                    E3        heavy barrier
 //!   sleepers > 0?                              ready now?           withdraw, go on
 //!     CAS sleepers n -> n-1,                   peer gone, and
-//!     then add one wake-up                     nothing left?        withdraw, wake the next, say so
+//!     then add one wake-up                     nothing left?        withdraw, say so
 //!                                              take a wake-up, sleeping until there is one
 //!                                              look again from the top
 //! ```
@@ -132,19 +132,42 @@ pub(crate) fn wake_one(
     }
 }
 
+/// How often the peer is looked at anew when its roster word changes meanwhile.
+const LOOKS: u32 = 8;
+
+/// What became of the peer of `role`: whether somebody is attached now, and the roster's word on the last one. If nobody
+/// is, the word is of the one whose end the semaphores tell of, and not of an earlier or later one.
+pub(crate) fn look_at_peer(
+    control: &Control,
+    parking: &dyn Parking,
+    role: Role,
+) -> Result<(bool, Entry), ParkFault> {
+    let peer = role.peer();
+    let mut before = roster::entry(control, peer);
+    // Bounded, since a hostile peer may change the word for ever.
+    for _ in 0..LOOKS {
+        let attached = parking.attached(peer)? > 0;
+        let after = roster::entry(control, peer);
+        if attached || after == before {
+            return Ok((attached, after));
+        }
+        before = after;
+    }
+    Ok((false, before))
+}
+
 /// Whether the peer of `role` was there and is gone, asking the kernel.
 pub(crate) fn peer_gone(
     control: &Control,
     parking: &dyn Parking,
     role: Role,
 ) -> Result<bool, ParkFault> {
-    let peer = role.peer();
-    let seen = roster::entry(control, peer);
-    if seen.state == State::Never || parking.attached(peer)? > 0 {
+    let (attached, last) = look_at_peer(control, parking, role)?;
+    if attached || last.state == State::Never {
         return Ok(false);
     }
-    if seen.state == State::Attached {
-        roster::note_death(control, peer, seen);
+    if last.state == State::Attached {
+        roster::note_death(control, role.peer(), last);
     }
     Ok(true)
 }
@@ -189,7 +212,10 @@ impl Waiter<'_> {
                     take_off(self.control, self.role);
                     return Ok(found);
                 }
-                Err(stop) => return self.leave(stop),
+                Err(stop) => {
+                    take_off(self.control, self.role);
+                    return Err(stop);
+                }
             }
             let end = self.parking.sleep(self.role, until)?;
             if end == Wake::Token {
@@ -201,15 +227,6 @@ impl Waiter<'_> {
                 return look()?.ok_or(stop);
             }
         }
-    }
-
-    /// Ends a wait in vain. The kernel's wake-up for a death reaches one sleeper: who learns of it tells the next.
-    fn leave<R>(&self, stop: Stop) -> Result<R, Stop> {
-        take_off(self.control, self.role);
-        if stop == Stop::Gone {
-            wake_one(self.control, self.parking, self.role)?;
-        }
-        Err(stop)
     }
 
     /// Wakes the next sleeper if the peer's end is why this one was woken, or may be. Not twice for the same end: two

@@ -52,7 +52,7 @@ impl Drop for Place {
             .flatten()
             .flatten()
         {
-            let _ = ringpipe::remove(&entry.path());
+            let _ = ringpipe::remove(entry.path());
         }
     }
 }
@@ -95,6 +95,8 @@ pub fn forked(work: impl FnOnce()) -> Child {
             reaped: false,
         },
         ForkResult::Child => {
+            // A child that hangs, or loses its parent, does not stay.
+            nix::unistd::alarm::set(PATIENCE.as_secs() as u32);
             let outcome = catch_unwind(AssertUnwindSafe(work));
             let status = if outcome.is_ok() { 0 } else { 101 };
             // SAFETY: always sound; it ends the process without running what the parent registered.
