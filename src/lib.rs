@@ -17,6 +17,9 @@
 //! taken until the new program ends. Whoever may write to a segment can spoil what is in it, but cannot make
 //! this process touch memory outside it. See `README.md` and `docs/design.md` of the project.
 
+// The public handles, which use all of the core, are not there under loom.
+#![cfg_attr(loom, allow(dead_code))]
+
 #[cfg(not(loom))]
 pub mod error;
 #[cfg(any(loom, fuzzing))]

@@ -14,7 +14,7 @@ mod imp {
     pub(crate) use core::sync::atomic::{
         AtomicU8, AtomicU32, AtomicU64, Ordering, compiler_fence, fence,
     };
-    pub(crate) use std::sync::{Arc, Condvar, Mutex};
+    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 }
 
 #[cfg(loom)]
@@ -25,7 +25,9 @@ pub(crate) mod mortal;
 mod imp {
     pub(crate) use super::mortal::{AtomicU32, AtomicU64, Cell, fence};
     pub(crate) use loom::sync::atomic::Ordering;
-    pub(crate) use loom::sync::{Arc, Condvar, Mutex};
+    pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
 }
 
 pub(crate) use imp::*;
+// Counts references within one process: no part of any protocol, so the same under loom.
+pub(crate) use std::sync::Arc;

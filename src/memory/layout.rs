@@ -207,7 +207,7 @@ mod whole {
     impl Identity {
         /// Marks the memory as a ring in the making, so that a collector knows it if its creator dies.
         pub(crate) fn begin(&self) {
-            self.magic.store(MAGIC, Ordering::Release);
+            self.magic.store(MAGIC, Ordering::Relaxed);
         }
 
         /// Writes all but the ready word.
@@ -244,10 +244,11 @@ mod whole {
         ///
         /// E0 acquire: a ready word that is seen brings the fields with it.
         pub(crate) fn read(&self, actual_size: usize) -> Result<Facts, Unfit> {
-            if self.magic.load(Ordering::Acquire) != MAGIC {
+            let ready = self.ready.load(Ordering::Acquire);
+            if self.magic.load(Ordering::Relaxed) != MAGIC {
                 return Err(Unfit::NotARing);
             }
-            match self.ready.load(Ordering::Acquire) {
+            match ready {
                 READY => {}
                 0 => return Err(Unfit::NotReady),
                 _ => return Err(Unfit::Corrupt("ready word")),

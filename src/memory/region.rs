@@ -101,6 +101,22 @@ impl Region {
         }
     }
 
+    /// A copy of `bytes` on the heap, if they have room for a header.
+    #[cfg(fuzzing)]
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() < size_of::<Header>() {
+            return None;
+        }
+        let region = Self::on_heap(bytes.len());
+        // SAFETY: `on_heap` allocated as many bytes, which nobody else has yet.
+        unsafe {
+            region
+                .base
+                .copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len())
+        }
+        Some(region)
+    }
+
     /// Sees to it that the semaphore set goes when the last process has detached from a removed segment.
     pub(crate) fn with_farewell(self, segment: ShmId, set: SemId) -> Self {
         Self {

@@ -57,6 +57,7 @@ mod real {
     }
 }
 
+/// loom judges the protocol with the fence on both sides; that the system call is one is the kernel's promise.
 #[cfg(loom)]
 mod modelled {
     use crate::sync::{Ordering, fence};
@@ -69,11 +70,13 @@ mod modelled {
             Self
         }
 
+        /// E3, the publisher's half.
         pub(crate) fn light(self) {
             fence(Ordering::SeqCst);
         }
     }
 
+    /// E3, the waiter's half.
     pub(crate) fn heavy_barrier() {
         fence(Ordering::SeqCst);
     }

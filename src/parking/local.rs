@@ -5,12 +5,15 @@
 
 use super::{Deadline, ParkFault};
 use crate::ring::{Parking, Role, Wake};
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 #[derive(Debug, Default)]
 struct Books {
     attached: [u32; 2],
     wakeups: [u32; 2],
+    /// Whether whoever would sleep is interrupted at once: models have no clock and no signals.
+    #[cfg(loom)]
+    restless: [bool; 2],
 }
 
 #[derive(Debug)]
@@ -34,6 +37,23 @@ impl Local {
         }
     }
 
+    /// A call into the books: one step, as a system call is.
+    fn open(&self) -> MutexGuard<'_, Books> {
+        died_before_call();
+        self.books.lock().expect(UNPOISONED)
+    }
+
+    /// Enters a role that others may be in too.
+    #[cfg(loom)]
+    pub(crate) fn join(&self, role: Role) {
+        self.open().attached[index(role)] += 1;
+    }
+
+    #[cfg(loom)]
+    pub(crate) fn set_restless(&self, role: Role, restless: bool) {
+        self.open().restless[index(role)] = restless;
+    }
+
     /// What the kernel does at a death: ends the attachment and adds a wake-up on each side, in one step.
     pub(crate) fn bury(&self, role: Role) {
         let mut books = self.books.lock().expect(UNPOISONED);
@@ -47,6 +67,12 @@ impl Local {
     }
 }
 
+/// In a model, a participant may be killed before it makes a call.
+fn died_before_call() {
+    #[cfg(loom)]
+    crate::sync::mortal::step();
+}
+
 const UNPOISONED: &str = "nothing panics while the books are open";
 
 fn index(role: Role) -> usize {
@@ -58,7 +84,7 @@ fn index(role: Role) -> usize {
 
 impl Parking for Local {
     fn attach(&self, role: Role) -> Result<bool, ParkFault> {
-        let mut books = self.books.lock().expect(UNPOISONED);
+        let mut books = self.open();
         let attached = &mut books.attached[index(role)];
         let free = *attached == 0;
         *attached = 1;
@@ -66,17 +92,22 @@ impl Parking for Local {
     }
 
     fn detach(&self, role: Role) -> Result<(), ParkFault> {
+        died_before_call();
         self.bury(role);
         Ok(())
     }
 
     fn attached(&self, role: Role) -> Result<u32, ParkFault> {
-        Ok(self.books.lock().expect(UNPOISONED).attached[index(role)])
+        Ok(self.open().attached[index(role)])
     }
 
     fn sleep(&self, role: Role, until: Option<Deadline>) -> Result<Wake, ParkFault> {
         let bell = &self.bell[index(role)];
-        let mut books = self.books.lock().expect(UNPOISONED);
+        let mut books = self.open();
+        #[cfg(loom)]
+        if books.restless[index(role)] && books.wakeups[index(role)] == 0 {
+            return Ok(Wake::Interrupted);
+        }
         while books.wakeups[index(role)] == 0 {
             books = match until {
                 None => bell.wait(books).expect(UNPOISONED),
@@ -97,7 +128,7 @@ impl Parking for Local {
     }
 
     fn wake(&self, role: Role) -> Result<(), ParkFault> {
-        let mut books = self.books.lock().expect(UNPOISONED);
+        let mut books = self.open();
         let wakeups = &mut books.wakeups[index(role)];
         *wakeups = wakeups.saturating_add(1);
         self.bell[index(role)].notify_one();

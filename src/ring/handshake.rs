@@ -6,7 +6,7 @@
 //!   light barrier                    E3        heavy barrier
 //!   sleepers > 0?                              ready now?           withdraw, go on
 //!     CAS sleepers n -> n-1,                   peer gone, and
-//!     then add one wake-up                     nothing left?        withdraw, wake the next, say so
+//!     then add one wake-up                     nothing left?        withdraw, say so
 //!                                              take a wake-up, sleeping until there is one
 //!                                              look again from the top
 //! ```
@@ -19,10 +19,14 @@
 //! was handed a wake-up may die before using it. The semaphores add one wake-up on either side for each
 //! death, which repays both. A wake-up too many is harmless: its taker looks, finds nothing, and sleeps.
 //!
+//! Why every sleeper learns of a death: its wake-up reaches one of them only, who may find something that was
+//! published before the death, and go off with it. So whoever was woken while others sleep on asks whether the peer is
+//! gone, and if so wakes the next, once for each end of the peer.
+//!
 //! Why withdrawing may fail: `sleepers` is then 0, so somebody has promised us a wake-up. It is left to
 //! be taken by whoever sleeps next, who looks again.
 
-use super::roster::{self, State};
+use super::roster::{self, Entry, State};
 use super::spin::{self, Pulse};
 use super::{Parking, Role, Wake};
 use crate::memory::Control;
@@ -128,19 +132,42 @@ pub(crate) fn wake_one(
     }
 }
 
+/// How often the peer is looked at anew when its roster word changes meanwhile.
+const LOOKS: u32 = 8;
+
+/// What became of the peer of `role`: whether somebody is attached now, and the roster's word on the last one. If nobody
+/// is, the word is of the one whose end the semaphores tell of, and not of an earlier or later one.
+pub(crate) fn look_at_peer(
+    control: &Control,
+    parking: &dyn Parking,
+    role: Role,
+) -> Result<(bool, Entry), ParkFault> {
+    let peer = role.peer();
+    let mut before = roster::entry(control, peer);
+    // Bounded, since a hostile peer may change the word for ever.
+    for _ in 0..LOOKS {
+        let attached = parking.attached(peer)? > 0;
+        let after = roster::entry(control, peer);
+        if attached || after == before {
+            return Ok((attached, after));
+        }
+        before = after;
+    }
+    Ok((false, before))
+}
+
 /// Whether the peer of `role` was there and is gone, asking the kernel.
 pub(crate) fn peer_gone(
     control: &Control,
     parking: &dyn Parking,
     role: Role,
 ) -> Result<bool, ParkFault> {
-    let peer = role.peer();
-    let seen = roster::entry(control, peer);
-    if seen.state == State::Never || parking.attached(peer)? > 0 {
+    let (attached, last) = look_at_peer(control, parking, role)?;
+    if attached || last.state == State::Never {
         return Ok(false);
     }
-    if seen.state == State::Attached {
-        roster::note_death(control, peer, seen);
+    if last.state == State::Attached {
+        roster::note_death(control, role.peer(), last);
     }
     Ok(true)
 }
@@ -174,6 +201,7 @@ impl Waiter<'_> {
         until: Option<Deadline>,
         mut look: impl FnMut() -> Result<Option<R>, Fault>,
     ) -> Result<R, Stop> {
+        let mut passed_on = None;
         loop {
             // Relaxed: ordered against the look by the heavy barrier (E3).
             sleepers(self.control, self.role).fetch_add(1, Ordering::Relaxed);
@@ -184,10 +212,15 @@ impl Waiter<'_> {
                     take_off(self.control, self.role);
                     return Ok(found);
                 }
-                Err(stop) => return self.leave(stop),
+                Err(stop) => {
+                    take_off(self.control, self.role);
+                    return Err(stop);
+                }
             }
             let end = self.parking.sleep(self.role, until)?;
-            if end != Wake::Token {
+            if end == Wake::Token {
+                self.pass_on(&mut passed_on)?;
+            } else {
                 take_off(self.control, self.role);
             }
             if let Some(stop) = self.ending(end) {
@@ -196,13 +229,19 @@ impl Waiter<'_> {
         }
     }
 
-    /// Ends a wait in vain. The kernel's wake-up for a death reaches one sleeper: who learns of it tells the next.
-    fn leave<R>(&self, stop: Stop) -> Result<R, Stop> {
-        take_off(self.control, self.role);
-        if stop == Stop::Gone {
-            wake_one(self.control, self.parking, self.role)?;
+    /// Wakes the next sleeper if the peer's end is why this one was woken, or may be. Not twice for the same end: two
+    /// who both wait for a successor would wake each other for ever.
+    fn pass_on(&self, passed_on: &mut Option<Entry>) -> Result<(), ParkFault> {
+        let others_sleep = anyone_asleep(self.control, self.role);
+        if !others_sleep || !peer_gone(self.control, self.parking, self.role)? {
+            return Ok(());
         }
-        Err(stop)
+        let end = roster::entry(self.control, self.role.peer());
+        if *passed_on == Some(end) {
+            return Ok(());
+        }
+        *passed_on = Some(end);
+        wake_one(self.control, self.parking, self.role)
     }
 
     fn ending(&self, end: Wake) -> Option<Stop> {

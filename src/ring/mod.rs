@@ -16,7 +16,6 @@
 //! | E2 | consumer stores `consumed` | producer loads `consumed` | the end of all reads of the released slots |
 //! | E3 | a side stores its index, light barrier, loads the peer's sleepers | a waiter raises sleepers, heavy barrier, loads the index | store-load order: one of the two sees the other |
 //! | E4 | an index stored before a detach or a death | an index loaded after the semaphores were asked | nothing published is missed before `Disconnected`; a successor starts where the predecessor stopped |
-//! | E5 | holder stores its roster word | peer loads it | how the holder ended, once E4 says that it did |
 
 mod cursor;
 mod handshake;
@@ -27,7 +26,11 @@ mod spin;
 pub(crate) use cursor::Run;
 pub(crate) use handshake::{Patience, Stop};
 pub use handshake::{PeerLoss, Strategy};
-pub(crate) use side::{End, Read, Side, Write};
+#[cfg(loom)]
+pub(crate) use handshake::{Waiter, anyone_asleep, wake_one};
+#[cfg(not(loom))]
+pub(crate) use side::End;
+pub(crate) use side::{Read, Side, Write};
 
 use crate::memory::Control;
 use crate::parking::{Deadline, ParkFault};
@@ -83,9 +86,9 @@ impl Role {
 
 /// Items in the ring at this moment, as far as can be told from outside.
 pub(crate) fn len(control: &Control, capacity: usize) -> usize {
-    // Acquire, consumed first: items that were released after it was read do not make the difference negative.
+    // Acquire, E2, consumed first: it brings what the consumer had seen of `produced`, so the difference is not negative.
     let consumed = control.consumed.load(Ordering::Acquire);
-    let produced = control.produced.load(Ordering::Acquire);
+    let produced = control.produced.load(Ordering::Relaxed);
     // Above the capacity, the consumer was that much further by the second load.
     cursor::used(produced, consumed, capacity).unwrap_or(capacity)
 }

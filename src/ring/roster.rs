@@ -39,6 +39,16 @@ impl Entry {
         }
     }
 
+    /// The entry of the one who comes after.
+    fn successor(self) -> Self {
+        // The generation of a hostile word may be anything: it wraps, it does not overflow into a panic.
+        let generation = self.generation.wrapping_add(1) & (u64::MAX >> 2);
+        Self {
+            generation,
+            state: State::Attached,
+        }
+    }
+
     fn word(self) -> u64 {
         let state = match self.state {
             State::Never => 0,
@@ -66,8 +76,9 @@ fn deaths(roster: &Roster, role: Role) -> &AtomicU32 {
 
 /// What the roster says of `role`.
 pub(crate) fn entry(control: &Control, role: Role) -> Entry {
-    // E5 acquire. The word is a hint until the semaphores confirm it.
-    Entry::of_word(word(&control.roster, role).load(Ordering::Acquire))
+    // Relaxed, as all access to these words: they carry nothing but themselves, and their order against an attach
+    // and an end is that of the semaphores (E4).
+    Entry::of_word(word(&control.roster, role).load(Ordering::Relaxed))
 }
 
 /// How many holders of `role` were found dead.
@@ -85,17 +96,24 @@ pub(crate) fn known_gone(control: &Control, role: Role) -> bool {
 
 /// Enters a new holder. Only whoever has just attached calls this.
 pub(crate) fn enter(control: &Control, role: Role) {
-    let last = entry(control, role);
+    let mut last = entry(control, role);
+    // Fails when a peer notes the predecessor's death meanwhile, so that this death is counted once.
+    while let Err(now) = replace(control, role, last, last.successor()) {
+        last = now;
+    }
     if last.state == State::Attached {
         count_death(control, role);
     }
-    // The generation of a hostile word may be anything: it wraps, it does not overflow into a panic.
-    let generation = last.generation.wrapping_add(1) & (u64::MAX >> 2);
-    let new = Entry {
-        generation,
-        state: State::Attached,
-    };
-    word(&control.roster, role).store(new.word(), Ordering::Release); // E5 release
+}
+
+fn replace(control: &Control, role: Role, old: Entry, new: Entry) -> Result<(), Entry> {
+    let exchanged = word(&control.roster, role).compare_exchange(
+        old.word(),
+        new.word(),
+        Ordering::Relaxed,
+        Ordering::Relaxed,
+    );
+    exchanged.map(drop).map_err(Entry::of_word)
 }
 
 /// Notes an end in good order. Only the holder calls this, before it detaches.
@@ -105,7 +123,7 @@ pub(crate) fn finish(control: &Control, role: Role) {
         state: State::Finished,
         ..last
     };
-    word(&control.roster, role).store(new.word(), Ordering::Release); // E5 release
+    word(&control.roster, role).store(new.word(), Ordering::Relaxed);
 }
 
 /// Notes that the holder `seen` died: called by a peer to whom the semaphores have said so.
@@ -114,17 +132,8 @@ pub(crate) fn note_death(control: &Control, role: Role, seen: Entry) {
         state: State::Died,
         ..seen
     };
-    let word = word(&control.roster, role);
-    // E5 release. Fails, as it should, when a successor has entered or another peer was first.
-    if word
-        .compare_exchange(
-            seen.word(),
-            new.word(),
-            Ordering::Release,
-            Ordering::Relaxed,
-        )
-        .is_ok()
-    {
+    // Fails, as it should, when a successor has entered or another peer was first.
+    if replace(control, role, seen, new).is_ok() {
         count_death(control, role);
     }
 }

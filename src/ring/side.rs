@@ -94,8 +94,9 @@ impl<T: Item, E: End> Side<T, E> {
     }
 
     fn resume(view: View<T>, parking: Arc<dyn Parking>) -> Self {
-        // Acquire, E4: the last holder's store came before its detach or death, which the attach came after.
-        let own = E::own(view.control()).load(Ordering::Acquire);
+        // Relaxed, E4: the last holder's store came before its detach or death, which the semaphores ordered before
+        // the attach that this comes after.
+        let own = E::own(view.control()).load(Ordering::Relaxed);
         let slot = cursor::slot_of(own, view.capacity());
         let fence = Fence::of_publisher();
         Self {
@@ -120,10 +121,6 @@ impl<T: Item, E: End> Side<T, E> {
 
     pub(crate) fn capacity(&self) -> usize {
         self.view.capacity()
-    }
-
-    pub(crate) fn parking(&self) -> &dyn Parking {
-        &*self.parking
     }
 
     pub(crate) fn control(&self) -> &Control {
@@ -232,6 +229,15 @@ impl<T: Item, E: End> Side<T, E> {
             return Ok(false);
         }
         self.peer_gone()
+    }
+
+    /// What became of the peer, asking the kernel.
+    pub(crate) fn look_at_peer(&self) -> Result<(bool, roster::Entry), Fault> {
+        Ok(handshake::look_at_peer(
+            self.view.control(),
+            &*self.parking,
+            E::ROLE,
+        )?)
     }
 
     /// Whether the peer was there and is gone, asking the kernel.

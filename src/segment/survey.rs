@@ -312,16 +312,14 @@ fn is_nameless(id: ShmId) -> io::Result<bool> {
     };
     let empty = ring::len(&region.header().control, facts.capacity) == 0;
     let (path, mount) = region.header().name();
-    Ok(empty
-        && (path.is_empty() || leads_elsewhere(&OsString::from_vec(path).into(), mount, &facts)?)
-        && {
-            // Somebody may have come meanwhile: now only we are attached.
-            stat(id)?.is_some_and(|now| now.nattch == 1)
-        })
+    let path = PathBuf::from(OsString::from_vec(path));
+    let unreachable = path.as_os_str().is_empty() || leads_elsewhere(&path, mount, &facts)?;
+    // Somebody may have come meanwhile: now only we must be attached.
+    Ok(empty && unreachable && stat(id)?.is_some_and(|now| now.nattch == 1))
 }
 
 /// Whether the path, which is one in mount namespace `mount`, certainly does not lead to that ring.
-fn leads_elsewhere(path: &PathBuf, mount: u64, facts: &Facts) -> io::Result<bool> {
+fn leads_elsewhere(path: &Path, mount: u64, facts: &Facts) -> io::Result<bool> {
     if mount != proc::mount_namespace()? || !rendezvous::folder_of(path).is_dir() {
         return Ok(false); // it cannot be told from here
     }

@@ -9,7 +9,7 @@ use crate::error::{
 };
 use crate::item::Item;
 use crate::parking::Deadline;
-use crate::ring::roster::{self, State};
+use crate::ring::roster::State;
 use crate::ring::{End, Patience, PeerLoss, Role, Side, Stop, Strategy};
 use crate::segment::Segment;
 use crate::sync::Arc;
@@ -140,19 +140,12 @@ impl<T: Item, E: End> Handle<T, E> {
         if !self.incarnation.is_current() {
             return Err(Fault::Forked);
         }
-        let role = E::ROLE.peer();
-        let entry = roster::entry(self.side.control(), role);
-        let attached = self
-            .side
-            .parking()
-            .attached(role)
-            .map_err(crate::ring::Fault::from)?;
-        if attached > 0 {
-            return Ok(Peer::Alive {
-                pid: holder(self.segment.as_deref(), role),
-            });
+        let (attached, last) = self.side.look_at_peer()?;
+        if attached {
+            let pid = holder(self.segment.as_deref(), E::ROLE.peer());
+            return Ok(Peer::Alive { pid });
         }
-        Ok(match entry.state {
+        Ok(match last.state {
             State::Never => Peer::Never,
             State::Finished => Peer::Finished,
             State::Attached | State::Died => Peer::Died,

@@ -100,6 +100,11 @@ impl AtomicU64 {
         self.0.store(value, order);
     }
 
+    pub(crate) fn fetch_add(&self, value: u64, order: Ordering) -> u64 {
+        step();
+        self.0.fetch_add(value, order)
+    }
+
     pub(crate) fn compare_exchange(
         &self,
         current: u64,

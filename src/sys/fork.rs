@@ -214,6 +214,13 @@ mod tests {
     }
 
     #[test]
+    fn whoever_comes_second_takes_the_number_that_is_there() {
+        let word = AtomicU32::new(9);
+        assert_eq!(begin(&word), 9);
+        assert_eq!(word.load(Relaxed), 9);
+    }
+
+    #[test]
     fn the_static_word_is_zeroed_by_the_handler() {
         in_child(|| {
             // SAFETY: PLAIN is a static, and atomic.

@@ -58,8 +58,7 @@ pub fn membarrier_query() -> Result<MembarrierCommands> {
 ///
 /// # Errors
 ///
-/// `ENOSYS`: no membarrier in this kernel. `EINVAL`: not this command, or the kernel runs with
-/// `nohz_full` processors.
+/// `ENOSYS`: no membarrier in this kernel. `EINVAL`: this kernel's does not have the command.
 pub fn membarrier_register_global_expedited() -> Result<()> {
     membarrier(MembarrierCommands::REGISTER_GLOBAL_EXPEDITED.bits()).map(drop)
 }
@@ -72,8 +71,7 @@ pub fn membarrier_register_global_expedited() -> Result<()> {
 ///
 /// # Errors
 ///
-/// `ENOSYS`: no membarrier in this kernel. `EINVAL`: not this command, or the kernel runs with
-/// `nohz_full` processors.
+/// `ENOSYS`: no membarrier in this kernel. `EINVAL`: this kernel's does not have the command.
 ///
 /// # Examples
 ///

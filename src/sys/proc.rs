@@ -164,6 +164,14 @@ mod tests {
     }
 
     #[test]
+    fn the_coarse_clock_stands_still_between_ticks() {
+        let mut reads: Vec<u64> = (0..10_000).map(|_| coarse_tick()).collect();
+        assert!(reads.is_sorted());
+        reads.dedup();
+        assert!(reads.len() < 10_000);
+    }
+
+    #[test]
     fn a_process_has_a_name_and_no_process_has_none() {
         let own = command_of(process::id().cast_signed()).unwrap();
         assert_eq!(

@@ -1,8 +1,8 @@
 //! The facade over System V calls, against the real kernel.
 //!
 //! Every object is removed when its owner in the test is dropped, also by a panic. No test asserts
-//! that something happens within a time; where one could hang it waits with a limit far above any
-//! sane time, and fails.
+//! that something happens within a time; waits that are meant to sleep have a limit far above any
+//! sane time, so that a lost wake-up fails instead of hanging.
 // The words in shared memory are core's: loom is not in this test, which is about the kernel.
 #![allow(unsafe_code, clippy::disallowed_types)]
 
@@ -28,7 +28,7 @@ use nix::unistd::{ForkResult, Pid, Uid, fork, pause, setuid};
 use ringpipe::sysv::*;
 
 /// Whoever waits longer has hung.
-const LONG: Option<Duration> = Some(Duration::from_secs(60));
+const LONG: Option<Duration> = Some(Duration::from_secs(30));
 /// The largest value of a semaphore.
 const SEMVMX: i16 = i16::MAX;
 

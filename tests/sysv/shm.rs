@@ -139,7 +139,10 @@ fn shm_removed_while_attached_lives_on_without_its_key() {
     let mapping = old.attach();
     shmctl_rmid(old.0).unwrap();
     let stat = shmctl_stat(old.0).unwrap();
-    assert_eq!((stat.removed, stat.key), (true, Key::PRIVATE));
+    assert_eq!(
+        (stat.removed, stat.key, stat.mode),
+        (true, Key::PRIVATE, 0o600)
+    );
     assert_eq!(shmget(key, 0, ShmGetFlags::empty(), 0), Err(Errno::ENOENT));
     // The split that everybody who uses keys has to know of: same key, two segments.
     let new = Segment(shmget(key, 4096, ShmGetFlags::CREATE, 0o600).unwrap());

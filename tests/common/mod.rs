@@ -1,0 +1,243 @@
+//! What the tests share: names that clean up, processes that are reaped, and a watchdog instead of timeouts.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "a module of each test file, none of which uses all of it"
+)]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::exit;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork};
+use ringpipe::Name;
+
+/// How long anything here may take at the very most. Nothing is expected to come near.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A folder and a path in it for a ring; whatever happens, the ring is removed at the end.
+#[derive(Debug)]
+pub struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        ringpipe_prepared();
+        Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        }
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("ring")
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        for entry in std::fs::read_dir(self.folder())
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let _ = ringpipe::remove(entry.path());
+        }
+    }
+}
+
+/// A named ring's segment is removed at the end, whatever happens: for keys and ids.
+#[derive(Debug)]
+pub struct Removed(pub Name);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        let _ = ringpipe::remove(&self.0);
+    }
+}
+
+/// Has the library do, before anything is forked, what it does once in a process.
+fn ringpipe_prepared() {
+    static DONE: std::sync::Once = std::sync::Once::new();
+    DONE.call_once(|| {
+        let ring = ringpipe::spsc::Ring::<u8>::private(1).expect("a ring can be created");
+        drop(ring.producer().expect("it has no producer"));
+    });
+}
+
+/// A forked process. Killed and reaped at the end, whatever happens.
+#[derive(Debug)]
+pub struct Child {
+    pid: Pid,
+    reaped: bool,
+}
+
+/// Forks. The child runs `work` and ends with status 0, or 101 if it panics; it never returns into the test.
+pub fn forked(work: impl FnOnce()) -> Child {
+    ringpipe_prepared();
+    // SAFETY: the child uses nothing that another thread of the test may hold locked, but for the allocator, which
+    // the C library makes usable in children, and ends by `_exit`.
+    #[allow(unsafe_code)]
+    match unsafe { fork() }.expect("a process can be forked") {
+        ForkResult::Parent { child } => Child {
+            pid: child,
+            reaped: false,
+        },
+        ForkResult::Child => {
+            // A child that hangs, or loses its parent, does not stay.
+            nix::unistd::alarm::set(PATIENCE.as_secs() as u32);
+            let outcome = catch_unwind(AssertUnwindSafe(work));
+            let status = if outcome.is_ok() { 0 } else { 101 };
+            // SAFETY: always sound; it ends the process without running what the parent registered.
+            #[allow(unsafe_code)]
+            unsafe {
+                libc::_exit(status)
+            }
+        }
+    }
+}
+
+impl Child {
+    pub fn pid(&self) -> i32 {
+        self.pid.as_raw()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid, signal).expect("the child is not reaped yet");
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub fn kill(mut self) {
+        self.signal(Signal::SIGKILL);
+        assert_eq!(
+            self.reap(),
+            WaitStatus::Signaled(self.pid, Signal::SIGKILL, false)
+        );
+    }
+
+    /// Waits for its end, which must be a good one.
+    pub fn join(mut self) {
+        assert_eq!(self.reap(), WaitStatus::Exited(self.pid, 0));
+    }
+
+    fn reap(&mut self) -> WaitStatus {
+        self.reaped = true;
+        waitpid(self.pid, None).expect("it is our child")
+    }
+
+    /// Waits until it sleeps in the kernel (state S), as far as the kernel says.
+    pub fn until_asleep(&self) {
+        let asleep = || {
+            let stat =
+                std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+            stat.rsplit(") ")
+                .next()
+                .is_some_and(|rest| rest.starts_with('S'))
+        };
+        until(asleep);
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if !self.reaped {
+            let _ = kill(self.pid, Signal::SIGKILL);
+            let _ = waitpid(self.pid, Some(WaitPidFlag::empty()));
+        }
+    }
+}
+
+/// Waits until `condition` holds; the watchdog sees to it that this ends.
+pub fn until(mut condition: impl FnMut() -> bool) {
+    while !condition() {
+        thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// A few counters that forked processes share.
+#[derive(Debug, Clone, Copy)]
+pub struct Shared(&'static [AtomicU64; 8]);
+
+impl Shared {
+    pub fn new() -> Self {
+        let len = std::num::NonZeroUsize::new(4096).unwrap();
+        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // SAFETY: a new mapping anywhere.
+        #[allow(unsafe_code)]
+        let page =
+            unsafe { mmap_anonymous(None, len, access, MapFlags::MAP_SHARED) }.expect("a page");
+        // SAFETY: the page is zeroed, aligned, larger than the array, and never unmapped; all access is atomic.
+        #[allow(unsafe_code)]
+        Self(unsafe { page.cast().as_ref() })
+    }
+
+    pub fn get(&self, index: usize) -> u64 {
+        self.0[index].load(Ordering::SeqCst)
+    }
+
+    pub fn set(&self, index: usize, value: u64) {
+        self.0[index].store(value, Ordering::SeqCst);
+    }
+
+    pub fn add(&self, index: usize) {
+        self.0[index].fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Waits until the counter has come to `value`.
+    pub fn until(&self, index: usize, value: u64) {
+        until(|| self.get(index) >= value);
+    }
+}
+
+/// Ends the test process if a test hangs: after removing what it made, and killing what it started.
+#[derive(Debug)]
+pub struct Watchdog {
+    over: Arc<AtomicBool>,
+}
+
+impl Watchdog {
+    /// Watches until dropped. `paths`: rings to remove if it must bite.
+    pub fn new(test: &'static str, paths: Vec<PathBuf>) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let theirs = Arc::clone(&over);
+        let paths = Mutex::new(paths);
+        thread::spawn(move || {
+            for _ in 0..PATIENCE.as_millis() / 100 {
+                thread::sleep(Duration::from_millis(100));
+                if theirs.load(Ordering::Relaxed) {
+                    return;
+                }
+            }
+            eprintln!("{test} hangs; ending the test process");
+            for path in paths.lock().expect("nobody panics with it").iter() {
+                let _ = ringpipe::remove(path);
+            }
+            exit(124);
+        });
+        Self { over }
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A ring's place with a watchdog over the test that uses it.
+pub fn watched(test: &'static str) -> (Place, Watchdog) {
+    let place = Place::new();
+    let watchdog = Watchdog::new(test, vec![place.path()]);
+    (place, watchdog)
+}
