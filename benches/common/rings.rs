@@ -95,7 +95,7 @@ pub(crate) fn stream_copied(capacity: usize) -> Ends {
         |mut tx| {
             let mut chunk = Chunk::new();
             move |numbers| {
-                numbers.for_each(|n| tx.push_slice(chunk.numbered(n)).expect("a consumer"))
+                numbers.for_each(|n| tx.push_slice(chunk.numbered(n)).expect("a consumer"));
             }
         },
         |mut rx| {
