@@ -7,7 +7,7 @@ use core::marker::PhantomData;
 
 use super::cursor::{self, Corrupt, Run};
 use super::handshake::{self, Patience, Stop, Waiter};
-use super::spin::Pulse;
+use super::spin::{self, Pulse};
 use super::{Fault, Parking, Role, roster};
 use crate::item::Item;
 use crate::memory::{Control, View};
@@ -206,6 +206,11 @@ impl<T: Item, E: End> Side<T, E> {
         patience: Patience,
         until: Option<Deadline>,
     ) -> Result<usize, Stop> {
+        let ahead = spin::ahead(self.capacity(), size_of::<T>());
+        let closely = spin::closely(patience.strategy, wanted, ahead, || self.look());
+        if let Some(room) = closely? {
+            return Ok(room);
+        }
         let (view, parking) = (self.view.clone(), Arc::clone(&self.parking));
         let waiter = Waiter {
             control: view.control(),

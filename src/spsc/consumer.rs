@@ -33,7 +33,7 @@ impl<T: Item> Consumer<T> {
     /// [`PeerLoss::Wait`] is chosen; [`PopError::Interrupted`] if the handle is interruptible; [`PopError::Fault`].
     #[inline]
     pub fn pop(&mut self) -> Result<T, PopError> {
-        if !self.handle.clear_for(1) {
+        if !self.handle.has_at_hand(1) {
             self.handle
                 .wait(1, None)
                 .map_err(super::handle::Halt::pop)?;
@@ -65,7 +65,7 @@ impl<T: Item> Consumer<T> {
     ///
     /// [`PopTimeoutError::Timeout`] and those of [`Consumer::pop`].
     pub fn pop_timeout(&mut self, timeout: Duration) -> Result<T, PopTimeoutError> {
-        if !self.handle.clear_for(1) {
+        if !self.handle.has_at_hand(1) {
             self.handle
                 .wait(1, after(timeout))
                 .map_err(super::handle::Halt::pop_timeout)?;
@@ -172,7 +172,9 @@ impl<T: Item> Consumer<T> {
         timeout: Duration,
     ) -> Result<Items<'_, T>, PopTimeoutError> {
         let wanted = n.max(1);
-        if !self.handle.clear_for(wanted) && !self.handle.clear_for(1) {
+        if self.handle.has_at_hand(1) {
+            self.handle.clear_for(wanted); // as in `some_items`
+        } else {
             self.handle
                 .wait(1, after(timeout))
                 .map_err(super::handle::Halt::pop_timeout)?;
@@ -186,7 +188,9 @@ impl<T: Item> Consumer<T> {
 
     /// Waits for an item; returns how many there are, at most `wanted`.
     fn some_items(&mut self, wanted: usize) -> Result<usize, PopError> {
-        if !self.handle.clear_for(wanted) && !self.handle.clear_for(1) {
+        if self.handle.has_at_hand(1) {
+            self.handle.clear_for(wanted); // counts anew if fewer are known; if fewer there are, so be it
+        } else {
             self.handle
                 .wait(1, None)
                 .map_err(super::handle::Halt::pop)?;

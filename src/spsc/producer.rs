@@ -32,7 +32,7 @@ impl<T: Item> Producer<T> {
     /// [`PushError::Interrupted`] if the handle is interruptible; [`PushError::Fault`]. Each gives the item back.
     #[inline]
     pub fn push(&mut self, item: T) -> Result<(), PushError<T>> {
-        if !self.handle.clear_for(1)
+        if !self.handle.has_at_hand(1)
             && let Err(halt) = self.handle.wait(1, None)
         {
             return Err(halt.push(item));
@@ -66,7 +66,7 @@ impl<T: Item> Producer<T> {
     ///
     /// [`PushTimeoutError::Timeout`] and those of [`Producer::push`]. Each gives the item back.
     pub fn push_timeout(&mut self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>> {
-        if !self.handle.clear_for(1)
+        if !self.handle.has_at_hand(1)
             && let Err(halt) = self.handle.wait(1, after(timeout))
         {
             return Err(halt.push_timeout(item));
@@ -145,7 +145,7 @@ impl<T: Item> Producer<T> {
     /// ```
     pub fn reserve(&mut self, n: usize) -> Result<Room<'_, T>, PushError<()>> {
         let len = n.clamp(1, self.capacity());
-        if !self.handle.clear_for(len) {
+        if !self.handle.has_at_hand(len) {
             self.handle.wait(len, None).map_err(|halt| halt.push(()))?;
         }
         Ok(Room {
@@ -175,12 +175,11 @@ impl<T: Item> Producer<T> {
         })
     }
 
-    /// Waits for some room, and asks for as much as `wanted` if it is there.
+    /// Waits for some room; returns how much there is, asking anew unless `wanted` is known to be there.
     fn some_room(&mut self, wanted: usize) -> Result<usize, PushError<()>> {
-        if self.handle.clear_for(wanted) {
-            return Ok(wanted);
-        }
-        if !self.handle.clear_for(1) {
+        if self.handle.has_at_hand(1) {
+            self.handle.clear_for(wanted); // counts anew if less is known; if less there is, so be it
+        } else {
             self.handle.wait(1, None).map_err(|halt| halt.push(()))?;
         }
         Ok(self.handle.side.known_room())
