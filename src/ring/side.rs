@@ -271,12 +271,14 @@ impl<T: Item> Side<T, Write> {
 
     /// The next `len` free slots in place, cut where the ring wraps. The caller has seen so much room.
     #[cfg(not(loom))]
+    #[inline]
     pub(crate) fn slices_mut(&mut self, len: usize) -> (&mut [T], &mut [T]) {
         let run = self.run(len);
         self.view.slices_mut(run)
     }
 
     /// Writes items into free slots from the `offset`th on, without publishing them. The caller has seen room.
+    #[inline]
     pub(crate) fn fill(&mut self, offset: usize, items: &[T]) {
         let run = self
             .run(offset + items.len())
@@ -303,6 +305,7 @@ impl<T: Item> Side<T, Read> {
 
     /// The next `len` items in place, cut where the ring wraps. The caller has seen so many.
     #[cfg(not(loom))]
+    #[inline]
     pub(crate) fn slices(&self, len: usize) -> (&[T], &[T]) {
         self.view.slices(self.run(len))
     }

@@ -33,11 +33,20 @@ impl<T: Item> Consumer<T> {
     /// [`PeerLoss::Wait`] is chosen; [`PopError::Interrupted`] if the handle is interruptible; [`PopError::Fault`].
     #[inline]
     pub fn pop(&mut self) -> Result<T, PopError> {
-        if !self.handle.has_at_hand(1) {
-            self.handle
-                .wait(1, None)
-                .map_err(super::handle::Halt::pop)?;
+        if self.handle.has_at_hand(1) {
+            Ok(self.handle.side.pop())
+        } else {
+            self.pop_waiting()
         }
+    }
+
+    /// The slow path of `pop`, out of line so that the fast one can be inlined.
+    #[cold]
+    #[inline(never)]
+    fn pop_waiting(&mut self) -> Result<T, PopError> {
+        self.handle
+            .wait(1, None)
+            .map_err(super::handle::Halt::pop)?;
         Ok(self.handle.side.pop())
     }
 
@@ -78,6 +87,7 @@ impl<T: Item> Consumer<T> {
     /// # Errors
     ///
     /// Those of [`Consumer::pop`].
+    #[inline]
     pub fn pop_slice(&mut self, into: &mut [T]) -> Result<usize, PopError> {
         if into.is_empty() {
             return Ok(0);
@@ -92,6 +102,7 @@ impl<T: Item> Consumer<T> {
     /// # Errors
     ///
     /// [`TryPopError::Disconnected`], [`TryPopError::Fault`].
+    #[inline]
     pub fn try_pop_slice(&mut self, into: &mut [T]) -> Result<usize, TryPopError> {
         if into.is_empty() {
             return Ok(0);
@@ -134,6 +145,7 @@ impl<T: Item> Consumer<T> {
     /// assert_eq!(rx.pop()?, 3);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[inline]
     pub fn peek(&mut self, n: usize) -> Result<Items<'_, T>, PopError> {
         let len = self.some_items(n.max(1))?;
         Ok(Items {
@@ -147,6 +159,7 @@ impl<T: Item> Consumer<T> {
     /// # Errors
     ///
     /// Those of [`Consumer::try_pop`].
+    #[inline]
     pub fn try_peek(&mut self, n: usize) -> Result<Items<'_, T>, TryPopError> {
         let wanted = n.max(1);
         if !self.handle.clear_for(wanted) {
@@ -187,6 +200,7 @@ impl<T: Item> Consumer<T> {
     }
 
     /// Waits for an item; returns how many there are, at most `wanted`.
+    #[inline]
     fn some_items(&mut self, wanted: usize) -> Result<usize, PopError> {
         if self.handle.has_at_hand(1) {
             self.handle.clear_for(wanted); // counts anew if fewer are known; if fewer there are, so be it
@@ -305,11 +319,13 @@ impl<T: Item> Items<'_, T> {
     ///
     /// A producer that keeps to the protocol leaves them alone. One that does not can change them while you look;
     /// where that matters, copy them first ([`Consumer::pop_slice`]).
+    #[inline]
     pub fn as_slices(&self) -> (&[T], &[T]) {
         self.side.slices(self.len)
     }
 
     /// The items in order.
+    #[inline]
     pub fn iter(&self) -> core::iter::Chain<slice::Iter<'_, T>, slice::Iter<'_, T>> {
         let (first, second) = self.as_slices();
         first.iter().chain(second)
@@ -320,12 +336,14 @@ impl<T: Item> Items<'_, T> {
     /// # Panics
     ///
     /// When `n` is larger than [`Items::len`].
+    #[inline]
     pub fn release(self, n: usize) {
         assert!(n <= self.len, "cannot release {n} items of {}", self.len);
         self.side.hand_over(n);
     }
 
     /// Takes them all out of the ring.
+    #[inline]
     pub fn release_all(self) {
         let all = self.len;
         self.release(all);

@@ -32,13 +32,25 @@ impl<T: Item> Producer<T> {
     /// [`PushError::Interrupted`] if the handle is interruptible; [`PushError::Fault`]. Each gives the item back.
     #[inline]
     pub fn push(&mut self, item: T) -> Result<(), PushError<T>> {
-        if !self.handle.has_at_hand(1)
-            && let Err(halt) = self.handle.wait(1, None)
-        {
-            return Err(halt.push(item));
+        if self.handle.has_at_hand(1) {
+            self.handle.side.push(item);
+            Ok(())
+        } else {
+            self.push_waiting(item)
         }
-        self.handle.side.push(item);
-        Ok(())
+    }
+
+    /// The slow path of `push`, out of line so that the fast one can be inlined.
+    #[cold]
+    #[inline(never)]
+    fn push_waiting(&mut self, item: T) -> Result<(), PushError<T>> {
+        match self.handle.wait(1, None) {
+            Ok(_) => {
+                self.handle.side.push(item);
+                Ok(())
+            }
+            Err(halt) => Err(halt.push(item)),
+        }
     }
 
     /// Pushes an item if there is room now.
@@ -82,6 +94,7 @@ impl<T: Item> Producer<T> {
     /// # Errors
     ///
     /// [`PushSliceError`] says how many items were pushed before what went wrong.
+    #[inline]
     pub fn push_slice(&mut self, items: &[T]) -> Result<(), PushSliceError> {
         let mut pushed = 0;
         while pushed < items.len() {
@@ -103,6 +116,7 @@ impl<T: Item> Producer<T> {
     /// # Errors
     ///
     /// [`TryPushError::Disconnected`], [`TryPushError::Fault`].
+    #[inline]
     pub fn try_push_slice(&mut self, items: &[T]) -> Result<usize, TryPushError<()>> {
         if !self.handle.clear_for(items.len()) {
             match self
@@ -143,6 +157,7 @@ impl<T: Item> Producer<T> {
     /// assert!(rx.try_pop().is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[inline]
     pub fn reserve(&mut self, n: usize) -> Result<Room<'_, T>, PushError<()>> {
         let len = n.clamp(1, self.capacity());
         if !self.handle.has_at_hand(len) {
@@ -160,6 +175,7 @@ impl<T: Item> Producer<T> {
     /// # Errors
     ///
     /// Those of [`Producer::try_push`].
+    #[inline]
     pub fn try_reserve(&mut self, n: usize) -> Result<Room<'_, T>, TryPushError<()>> {
         let wanted = n.max(1);
         if !self.handle.clear_for(wanted) {
@@ -176,6 +192,7 @@ impl<T: Item> Producer<T> {
     }
 
     /// Waits for some room; returns how much there is, asking anew unless `wanted` is known to be there.
+    #[inline]
     fn some_room(&mut self, wanted: usize) -> Result<usize, PushError<()>> {
         if self.handle.has_at_hand(1) {
             self.handle.clear_for(wanted); // counts anew if less is known; if less there is, so be it
@@ -272,6 +289,7 @@ impl<T: Item> Room<'_, T> {
     }
 
     /// Copies items in, behind those of the last `write`; returns how many there was room for.
+    #[inline]
     pub fn write(&mut self, items: &[T]) -> usize {
         let now = items.len().min(self.len - self.filled);
         self.side.fill(self.filled, &items[..now]);
@@ -282,6 +300,7 @@ impl<T: Item> Room<'_, T> {
     /// The slots themselves, cut where the ring wraps: fill the first part, then the second.
     ///
     /// They hold what was there before: old items, or zeroes.
+    #[inline]
     pub fn as_mut_slices(&mut self) -> (&mut [T], &mut [T]) {
         self.side.slices_mut(self.len)
     }
@@ -291,6 +310,7 @@ impl<T: Item> Room<'_, T> {
     /// # Panics
     ///
     /// When `n` is larger than [`Room::len`].
+    #[inline]
     pub fn commit(self, n: usize) {
         assert!(
             n <= self.len,
@@ -301,6 +321,7 @@ impl<T: Item> Room<'_, T> {
     }
 
     /// Publishes what [`Room::write`] has written.
+    #[inline]
     pub fn commit_written(self) {
         let filled = self.filled;
         self.commit(filled);
