@@ -116,11 +116,13 @@ fn small_slices() -> Group {
         bytes: 8,
         contenders: vec![
             buffer("ring slices, 256 KiB", rings::slices::<u64>, SMALL / 8),
+            buffer("ring in place, 256 KiB", rings::in_place::<u64>, SMALL / 8),
             buffer("rtrb chunks, 256 KiB", rtrbs::chunks::<u64>, SMALL / 8),
             buffer("ring slices, 4 MiB", rings::slices::<u64>, LARGE / 8),
+            buffer("ring in place, 4 MiB", rings::in_place::<u64>, LARGE / 8),
             buffer("rtrb chunks, 4 MiB", rtrbs::chunks::<u64>, LARGE / 8),
         ],
-        ratios: vec![(0, 1, None), (2, 3, None)],
+        ratios: vec![(0, 2, None), (1, 2, None), (3, 5, None), (4, 5, None)],
     }
 }
 
@@ -130,11 +132,17 @@ fn line_slices() -> Group {
         bytes: 64,
         contenders: vec![
             buffer("ring slices, 256 KiB", rings::slices::<Line>, SMALL / 64),
+            buffer(
+                "ring in place, 256 KiB",
+                rings::in_place::<Line>,
+                SMALL / 64,
+            ),
             buffer("rtrb chunks, 256 KiB", rtrbs::chunks::<Line>, SMALL / 64),
             buffer("ring slices, 4 MiB", rings::slices::<Line>, LARGE / 64),
+            buffer("ring in place, 4 MiB", rings::in_place::<Line>, LARGE / 64),
             buffer("rtrb chunks, 4 MiB", rtrbs::chunks::<Line>, LARGE / 64),
         ],
-        ratios: vec![(0, 1, None), (2, 3, None)],
+        ratios: vec![(0, 2, None), (1, 2, None), (3, 5, None), (4, 5, None)],
     }
 }
 

@@ -62,6 +62,37 @@ pub(crate) fn slices<T: Numbered>(capacity: usize) -> Ends {
     )
 }
 
+/// One reserve and one peek per slice, filled and read in place.
+pub(crate) fn in_place<T: Numbered>(capacity: usize) -> Ends {
+    ends::<T, _, _>(
+        capacity,
+        |mut tx| {
+            move |numbers| {
+                for first in numbers.step_by(SLICE) {
+                    let mut room = tx.reserve(SLICE).expect("a consumer");
+                    let (head, tail) = room.as_mut_slices();
+                    number(head, first);
+                    number(tail, first + head.len() as u64);
+                    room.commit(SLICE);
+                }
+            }
+        },
+        |mut rx| {
+            move |numbers| {
+                let mut next = numbers.start;
+                while next < numbers.end {
+                    let items = rx.peek(SLICE).expect("a producer");
+                    let (head, tail) = items.as_slices();
+                    check_all(head, next);
+                    check_all(tail, next + head.len() as u64);
+                    next += items.len() as u64;
+                    items.release_all();
+                }
+            }
+        },
+    )
+}
+
 /// Chunks of bytes, written into the ring and read out of it in place.
 pub(crate) fn stream_in_place(capacity: usize) -> Ends {
     ends::<u8, _, _>(
