@@ -26,6 +26,7 @@ pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
     let size = check(plan)?;
     check_undo()?;
     match name {
+        Name::Key(Key::PRIVATE) => Err(super::no_key(name)),
         Name::Key(key) => match new_segment(name, *key, plan, size) {
             Err(Error::NameTaken { .. }) => {
                 super::remove::clear_half_made(name, *key)?;

@@ -114,6 +114,14 @@ fn absolute(path: &Path) -> Result<PathBuf, Error> {
     Ok(folder.join(file))
 }
 
+/// Key 0 names nothing: it is the kernel's word for "without a key".
+fn no_key(name: &Name) -> Error {
+    Error::BadName {
+        name: name.to_string(),
+        why: "key 0 is IPC_PRIVATE, which nothing has",
+    }
+}
+
 /// The kernel's account of a segment; `None` when there is none of that id.
 fn stat(id: ShmId) -> Result<Option<ShmStat>, Errno> {
     match shm::shmctl_stat(id) {

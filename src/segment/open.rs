@@ -59,10 +59,7 @@ fn find(name: &Name) -> Result<(Name, ShmId, Option<[u64; 2]>), Error> {
 
 pub(super) fn by_key(name: &Name, key: Key) -> Result<ShmId, Error> {
     if key == Key::PRIVATE {
-        return Err(Error::BadName {
-            name: name.to_string(),
-            why: "key 0 is IPC_PRIVATE, which nothing has",
-        });
+        return Err(super::no_key(name));
     }
     shm::shmget(key, 0, ShmGetFlags::empty(), 0).map_err(|errno| match errno {
         Errno::ENOENT => Error::NotFound { name: name.clone() },

@@ -5,6 +5,8 @@
     reason = "a module of each test file, none of which uses all of it"
 )]
 
+pub mod apart;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::exit;
