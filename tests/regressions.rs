@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::Place;
 use common::apart::{apart, segments, sets};
 use ringpipe::spsc::Ring;
 use ringpipe::sysv::Key;
@@ -15,4 +16,44 @@ fn key_zero_made_a_ring_that_nobody_could_find() {
         assert!(matches!(created.unwrap_err(), Error::BadName { .. }));
         assert_eq!((segments(), sets()), (vec![], vec![]));
     });
+}
+
+#[test]
+fn a_name_that_cannot_be_looked_at_was_called_taken() {
+    apart(|| {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["x".repeat(300), "with\0zero".into()] {
+            let created = Ring::<u8>::create(folder.path().join(name), 1);
+            assert!(matches!(created.unwrap_err(), Error::File { .. }));
+        }
+    });
+}
+
+#[test]
+fn a_link_to_nothing_cost_a_hundred_segments() {
+    apart(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ring");
+        std::os::unix::fs::symlink(folder.path().join("nothing"), &path).unwrap();
+        let newest = newest_segment();
+        assert!(Ring::<u8>::open_or_create(&path, 1).is_err());
+        assert_eq!(newest_segment(), newest + 1);
+    });
+}
+
+/// The next id, which in a young namespace is the number of segments there have been.
+fn newest_segment() -> i32 {
+    let ring = Ring::<u8>::private(1).unwrap();
+    let Some(Name::Id(id)) = ring.id() else {
+        panic!("it has an id");
+    };
+    id.raw()
+}
+
+#[test]
+fn a_socket_was_no_foreign_file() {
+    let place = Place::new();
+    let _socket = std::os::unix::net::UnixListener::bind(place.path()).unwrap();
+    let opened = Ring::<u8>::open(place.path()).unwrap_err();
+    assert!(matches!(opened, Error::NotARing { .. }), "{opened}");
 }

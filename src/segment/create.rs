@@ -10,7 +10,7 @@ use std::process;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::rendezvous::{self, Found, Record};
+use super::rendezvous::{self, Record};
 use super::{Plan, Segment, limits};
 use crate::error::Error;
 use crate::memory::{Expected, Facts, NAME_MAX, Region, segment_size};
@@ -55,7 +55,8 @@ pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
         Name::Path(path) => {
             let path = super::absolute(path)?;
             super::remove::clear_stale(&path)?;
-            if !matches!(rendezvous::read(&path), Ok(Found::Nothing)) {
+            let taken = rendezvous::is_taken(&path);
+            if taken.map_err(|source| super::of_file(&path, "create", source))? {
                 return Err(Error::NameTaken { name: name.clone() });
             }
             let name = Name::Path(path);

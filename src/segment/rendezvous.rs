@@ -82,6 +82,17 @@ pub(crate) fn read(path: &Path) -> io::Result<Found> {
     match file::open_without_waiting(path) {
         Ok(file) => read_file(&file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
+        // Sockets cannot be opened.
+        Err(error) if error.raw_os_error() == Some(libc::ENXIO) => Ok(Found::Foreign),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether anything has that name, also what cannot be read, or a link that leads nowhere.
+pub(crate) fn is_taken(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -17,9 +17,15 @@ const PATIENCE: u32 = 120;
 
 /// Runs `body` in a forked process with an IPC namespace of its own, and panics if it panics there.
 ///
-/// Says so and does nothing where there may be no namespace. The process has not used the library before, unless this one
-/// has.
+/// Says so and does nothing where there may be no namespace.
 pub fn apart(body: impl FnOnce()) {
+    super::ringpipe_prepared();
+    apart_unprepared(body);
+}
+
+/// The same in a process that has not used the library yet, for files where no test does otherwise: what another thread
+/// is about to do once in the process, the child would wait for in vain.
+pub fn apart_unprepared(body: impl FnOnce()) {
     // SAFETY: the child uses nothing that another thread of the test may hold locked, but for the allocator, which
     // the C library makes usable in children, and ends by `_exit`.
     #[allow(unsafe_code)]
