@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::fs;
+
 use common::Place;
 use common::apart::{apart, segments, sets};
 use ringpipe::spsc::Ring;
@@ -55,5 +57,16 @@ fn a_socket_was_no_foreign_file() {
     let place = Place::new();
     let _socket = std::os::unix::net::UnixListener::bind(place.path()).unwrap();
     let opened = Ring::<u8>::open(place.path()).unwrap_err();
+    assert!(matches!(opened, Error::NotARing { .. }), "{opened}");
+}
+
+#[test]
+fn a_truncated_file_led_to_another_namespace() {
+    let place = Place::new();
+    let _ring = Ring::<u8>::create(place.path(), 1).unwrap();
+    let record = fs::read_to_string(place.path()).unwrap();
+    let truncated = place.folder().join("truncated");
+    fs::write(&truncated, &record[..record.len() - 3]).unwrap();
+    let opened = Ring::<u8>::open(&truncated).unwrap_err();
     assert!(matches!(opened, Error::NotARing { .. }), "{opened}");
 }
