@@ -8,7 +8,7 @@ use std::fs;
 use common::Place;
 use common::apart::{apart, segments, sets};
 use ringpipe::spsc::Ring;
-use ringpipe::sysv::Key;
+use ringpipe::sysv::{self, Key};
 use ringpipe::{Error, Name};
 
 #[test]
@@ -69,4 +69,36 @@ fn a_truncated_file_led_to_another_namespace() {
     fs::write(&truncated, &record[..record.len() - 3]).unwrap();
     let opened = Ring::<u8>::open(&truncated).unwrap_err();
     assert!(matches!(opened, Error::NotARing { .. }), "{opened}");
+}
+
+/// A path whose ring is gone and whose segment id belongs to `other`: what long uptime brings about by itself.
+fn reused(other: sysv::ShmId) -> Place {
+    let place = Place::new();
+    let ring = Ring::<u8>::create(place.path(), 1).unwrap();
+    let Some(Name::Id(id)) = ring.id() else {
+        panic!("it has an id");
+    };
+    let record = fs::read_to_string(place.path()).unwrap();
+    let [own, other] = [id, other].map(|id| format!("segment {}\n", id.raw()));
+    ringpipe::remove(place.path()).unwrap();
+    fs::write(place.path(), record.replace(&own, &other)).unwrap();
+    place
+}
+
+#[test]
+fn a_name_whose_id_a_foreign_segment_has_was_kept() {
+    apart(|| {
+        for size in [1, 4096] {
+            let foreign = sysv::shmget(Key::PRIVATE, size, sysv::ShmGetFlags::CREATE, 0o600);
+            let foreign = foreign.unwrap();
+            let place = reused(foreign);
+            let opened = Ring::<u8>::open(place.path()).unwrap_err();
+            assert!(matches!(opened, Error::Stale { .. }), "{opened}");
+            ringpipe::remove(place.path()).unwrap();
+            assert!(!place.path().exists());
+            let place = reused(foreign);
+            Ring::<u8>::open_or_create(place.path(), 1).unwrap();
+            assert!(sysv::shmctl_stat(foreign).is_ok());
+        }
+    });
 }

@@ -23,13 +23,7 @@ const SUPPORTED: u32 = 1;
 /// Opens the ring of that name, whatever its items are.
 pub(crate) fn probe(name: &Name) -> Result<Segment, Error> {
     let (name, id, cookie) = find(name)?;
-    let (region, facts) = attach_ready(&name, id)?;
-    if cookie.is_some_and(|cookie| cookie != facts.cookie) {
-        return Err(Error::Stale {
-            name,
-            why: "its segment is gone, and another has its id",
-        });
-    }
+    let (region, facts) = attach_ready(&name, id, cookie)?;
     Ok(Segment::of_region(name, id, facts, region))
 }
 
@@ -110,11 +104,24 @@ fn judge(name: &Name, path: &Path, record: &Record) -> Result<(), Error> {
 }
 
 /// Attaches once the creator has finished; waits for it as long as it may be at work.
-fn attach_ready(name: &Name, id: ShmId) -> Result<(Region, Facts), Error> {
+///
+/// With a `cookie`, only to the one segment that holds it.
+fn attach_ready(
+    name: &Name,
+    id: ShmId,
+    cookie: Option<[u64; 2]>,
+) -> Result<(Region, Facts), Error> {
     let start = Instant::now();
     loop {
         let known = account(name, id)?;
-        let Some(region) = attach(name, id, &known, ShmAtFlags::empty())? else {
+        let region = attach(name, id, &known, ShmAtFlags::empty())?;
+        if cookie.is_some_and(|cookie| !holds(region.as_ref(), cookie)) {
+            return Err(Error::Stale {
+                name: name.clone(),
+                why: "its segment is gone, and another has its id",
+            });
+        }
+        let Some(region) = region else {
             return Err(Error::NotARing {
                 name: name.clone(),
                 why: "the segment is too small",
@@ -132,6 +139,11 @@ fn attach_ready(name: &Name, id: ShmId) -> Result<(Region, Facts), Error> {
         drop(region);
         thread::sleep(LOOK);
     }
+}
+
+/// Whether an attached segment, `None` if it is too small to be a ring, is the one that a record speaks of.
+pub(super) fn holds(region: Option<&Region>, cookie: [u64; 2]) -> bool {
+    region.is_some_and(|region| region.header().identity.cookie() == cookie)
 }
 
 pub(super) fn account(name: &Name, id: ShmId) -> Result<ShmStat, Error> {

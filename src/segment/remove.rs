@@ -24,13 +24,16 @@ pub(crate) fn remove(name: &Name) -> Result<(), Error> {
             match open::probe(name) {
                 Ok(segment) => remove_path(name, &path, segment.id),
                 Err(Error::Stale { .. }) => clear_stale(&path),
-                // The name leads to a segment that is no ring any more, or not one for us: the file is still ours.
+                // The name may lead to a segment that is no ring any more, or not one for us: it is still the one.
                 Err(
-                    Error::Corrupt { .. } | Error::WrongVersion { .. } | Error::NotReady { .. },
-                ) => {
-                    let id = record_of(name, &path)?.segment;
-                    remove_path(name, &path, id)
-                }
+                    error @ (Error::Corrupt { .. }
+                    | Error::WrongVersion { .. }
+                    | Error::NotReady { .. }
+                    | Error::NotARing { .. }),
+                ) => match record_of(name, &path) {
+                    Ok(record) => remove_path(name, &path, record.segment),
+                    Err(_) => Err(error),
+                },
                 Err(error) => Err(error),
             }
         }
@@ -125,15 +128,12 @@ pub(super) fn is_stale(record: &Record) -> std::io::Result<bool> {
         return Ok(true);
     };
     let name = Name::Id(record.segment);
-    let Ok(Some(region)) = open::attach(&name, record.segment, &known, ShmAtFlags::READ_ONLY)
-    else {
-        return Ok(false); // not ours to judge
-    };
-    let facts = region.header().identity.read(known.size);
-    // A segment that is not a ring has taken over the id; a corrupt ring has not, and is left for people to see.
-    Ok(match facts {
-        Ok(facts) => facts.cookie != record.cookie,
-        Err(unfit) => unfit == Unfit::NotARing,
+    // With another cookie, another segment has taken over the id. With that cookie it is the one, however corrupt, and is
+    // left for people to see.
+    let attached = open::attach(&name, record.segment, &known, ShmAtFlags::READ_ONLY);
+    Ok(match attached {
+        Ok(region) => !open::holds(region.as_ref(), record.cookie),
+        Err(_) => false, // not ours to judge
     })
 }
 
