@@ -7,7 +7,8 @@ use std::fs;
 
 use common::Place;
 use common::apart::{apart, segments, sets};
-use ringpipe::spsc::Ring;
+use nix::unistd::{Uid, setuid};
+use ringpipe::spsc::{Options, Ring};
 use ringpipe::sysv::{self, Key};
 use ringpipe::{Error, Name};
 
@@ -100,5 +101,34 @@ fn a_name_whose_id_a_foreign_segment_has_was_kept() {
             Ring::<u8>::open_or_create(place.path(), 1).unwrap();
             assert!(sysv::shmctl_stat(foreign).is_ok());
         }
+    });
+}
+
+/// Runs `body` as a user who owns nothing; `false` if this process may not become that user.
+fn as_nobody(body: impl FnOnce()) -> bool {
+    let allowed = Uid::effective().is_root();
+    if allowed {
+        common::forked(|| {
+            setuid(Uid::from_raw(65534)).unwrap();
+            body();
+        })
+        .join();
+    }
+    allowed
+}
+
+#[test]
+fn a_ring_that_could_not_be_removed_was_called_removed() {
+    apart(|| {
+        let name = Name::Key(Key::new(7));
+        let ring = Options::new()
+            .mode(0o666)
+            .create::<u8>(name.clone())
+            .unwrap();
+        let refused = as_nobody(|| {
+            let removed = ringpipe::remove(name.clone()).unwrap_err();
+            assert!(matches!(removed, Error::PermissionDenied { .. }));
+        });
+        assert!(!refused || !ring.is_removed());
     });
 }

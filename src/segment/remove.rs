@@ -87,21 +87,18 @@ fn remove_segment(name: &Name, id: ShmId) -> Result<(), Error> {
     let region = open::attach(name, id, &known, ShmAtFlags::empty())?;
     let segment = region.and_then(|region| {
         let facts = region.header().identity.read(known.size).ok()?;
-        // Relaxed: a note for people and for slow paths.
-        region
-            .header()
-            .control
-            .roster
-            .removed
-            .store(1, Ordering::Relaxed);
         Some(super::Segment::of_region(name.clone(), id, facts, region))
     });
-    let removed = shm::shmctl_rmid(id);
-    drop(segment);
-    match removed {
-        Ok(()) | Err(Errno::EINVAL | Errno::EIDRM) => Ok(()),
-        Err(errno) => Err(limits::of_call("shmctl(IPC_RMID)", name, "remove", errno)),
+    match shm::shmctl_rmid(id) {
+        Ok(()) | Err(Errno::EINVAL | Errno::EIDRM) => {}
+        Err(errno) => return Err(limits::of_call("shmctl(IPC_RMID)", name, "remove", errno)),
     }
+    if let Some(segment) = segment {
+        let roster = &segment.region.header().control.roster;
+        // Relaxed: a note for people and for slow paths.
+        roster.removed.store(1, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
 /// Takes the name away if it is provably stale: of an earlier boot, or of a segment of this boot and namespace that is gone.
