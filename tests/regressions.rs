@@ -3,7 +3,8 @@
 
 mod common;
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 
 use common::Place;
 use common::apart::{apart, segments, sets};
@@ -130,5 +131,22 @@ fn a_ring_that_could_not_be_removed_was_called_removed() {
             assert!(matches!(removed, Error::PermissionDenied { .. }));
         });
         assert!(!refused || !ring.is_removed());
+    });
+}
+
+#[test]
+fn a_name_in_a_folder_of_others_was_an_error_of_files() {
+    let place = Place::new();
+    fs::set_permissions(place.folder(), Permissions::from_mode(0o755)).unwrap();
+    let _ring = Options::new()
+        .mode(0o666)
+        .create::<u8>(place.path())
+        .unwrap();
+    as_nobody(|| {
+        let removed = ringpipe::remove(place.path()).unwrap_err();
+        assert!(
+            matches!(removed, Error::PermissionDenied { .. }),
+            "{removed}"
+        );
     });
 }

@@ -11,6 +11,7 @@ mod survey;
 
 pub use survey::{Garbage, RingState, Side, Status, collect, list};
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 pub(crate) use create::create;
@@ -132,10 +133,22 @@ fn stat(id: ShmId) -> Result<Option<ShmStat>, Errno> {
 }
 
 /// What an error of a call on a rendezvous file means for its name.
-fn of_file(path: &Path, action: &'static str, source: std::io::Error) -> Error {
+fn of_file(path: &Path, action: &'static str, source: io::Error) -> Error {
     Error::File {
         path: path.to_owned(),
         action,
         source,
+    }
+}
+
+/// The same where the ring's permissions may be what forbids it.
+fn of_guarded_file(name: &Name, path: &Path, action: &'static str, source: io::Error) -> Error {
+    match source.raw_os_error().map(Errno::from_raw) {
+        Some(source @ (Errno::EACCES | Errno::EPERM)) => Error::PermissionDenied {
+            name: name.clone(),
+            action,
+            source,
+        },
+        _ => of_file(path, action, source),
     }
 }

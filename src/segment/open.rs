@@ -63,12 +63,8 @@ pub(super) fn by_key(name: &Name, key: Key) -> Result<ShmId, Error> {
 
 /// The record under `path`, if it is of this boot and this namespace.
 fn read_record(name: &Name, path: &Path) -> Result<Record, Error> {
-    let found = rendezvous::read(path).map_err(|source| {
-        match source.raw_os_error().map(Errno::from_raw) {
-            Some(errno @ Errno::EACCES) => limits::of_call("open", name, "open", errno),
-            _ => super::of_file(path, "open", source),
-        }
-    })?;
+    let found = rendezvous::read(path)
+        .map_err(|source| super::of_guarded_file(name, path, "open", source))?;
     let record = match found {
         Found::Nothing => return Err(Error::NotFound { name: name.clone() }),
         Found::Foreign => {

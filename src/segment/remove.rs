@@ -58,7 +58,7 @@ fn remove_path(name: &Name, path: &Path, id: ShmId) -> Result<(), Error> {
     let record = record_of(name, path)?;
     // The name first: killed in between, a ring without a name stays for the collector, not a name without a ring.
     let withdrawn = rendezvous::withdraw(path, &record);
-    if !withdrawn.map_err(|source| super::of_file(path, "remove", source))? {
+    if !withdrawn.map_err(|source| super::of_guarded_file(name, path, "remove", source))? {
         return Err(Error::NotFound { name: name.clone() });
     }
     remove_segment(name, id)
