@@ -150,3 +150,15 @@ fn a_name_in_a_folder_of_others_was_an_error_of_files() {
         );
     });
 }
+
+#[test]
+fn whoever_may_only_read_got_no_status() {
+    let place = Place::new();
+    fs::set_permissions(place.folder(), Permissions::from_mode(0o755)).unwrap();
+    let ring = Options::new()
+        .mode(0o644)
+        .create::<u8>(place.path())
+        .unwrap();
+    ring.producer().unwrap().push(1).unwrap();
+    as_nobody(|| assert_eq!(ringpipe::status(place.path()).unwrap().len, 1));
+}

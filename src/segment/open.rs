@@ -20,16 +20,16 @@ const LOOK: Duration = Duration::from_millis(1);
 /// The ABI version that this crate reads.
 const SUPPORTED: u32 = 1;
 
-/// Opens the ring of that name, whatever its items are.
-pub(crate) fn probe(name: &Name) -> Result<Segment, Error> {
+/// Opens the ring of that name, whatever its items are: to use it, or only to look at it.
+pub(crate) fn probe(name: &Name, flags: ShmAtFlags) -> Result<Segment, Error> {
     let (name, id, cookie) = find(name)?;
-    let (region, facts) = attach_ready(&name, id, cookie)?;
+    let (region, facts) = attach_ready(&name, id, cookie, flags)?;
     Ok(Segment::of_region(name, id, facts, region))
 }
 
 /// Opens the ring of that name, if it is made for such items.
 pub(crate) fn open(name: &Name, wanted: &Expected) -> Result<Segment, Error> {
-    let segment = probe(name)?;
+    let segment = probe(name, ShmAtFlags::empty())?;
     compare(&segment.name, &segment.facts.expected, wanted)?;
     Ok(segment)
 }
@@ -106,11 +106,12 @@ fn attach_ready(
     name: &Name,
     id: ShmId,
     cookie: Option<[u64; 2]>,
+    flags: ShmAtFlags,
 ) -> Result<(Region, Facts), Error> {
     let start = Instant::now();
     loop {
         let known = account(name, id)?;
-        let region = attach(name, id, &known, ShmAtFlags::empty())?;
+        let region = attach(name, id, &known, flags)?;
         if cookie.is_some_and(|cookie| !holds(region.as_ref(), cookie)) {
             return Err(Error::Stale {
                 name: name.clone(),

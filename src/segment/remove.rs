@@ -21,7 +21,7 @@ pub(crate) fn remove(name: &Name) -> Result<(), Error> {
     match name {
         Name::Path(path) => {
             let path = super::absolute(path)?;
-            match open::probe(name) {
+            match open::probe(name, ShmAtFlags::READ_ONLY) {
                 Ok(segment) => remove_path(name, &path, segment.id),
                 Err(Error::Stale { .. }) => clear_stale(&path),
                 // The name may lead to a segment that is no ring any more, or not one for us: it is still the one.

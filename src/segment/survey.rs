@@ -113,7 +113,7 @@ pub fn list() -> Result<Vec<Status>, Error> {
 pub(crate) fn status(name: &Name) -> Result<Status, Error> {
     let id = match name {
         Name::Id(id) => *id, // also of a ring that is not ready
-        _ => open::probe(name)?.id,
+        _ => open::probe(name, ShmAtFlags::READ_ONLY)?.id,
     };
     look(id)?.ok_or_else(|| Error::NotFound { name: name.clone() })
 }
