@@ -162,3 +162,28 @@ fn whoever_may_only_read_got_no_status() {
     ring.producer().unwrap().push(1).unwrap();
     as_nobody(|| assert_eq!(ringpipe::status(place.path()).unwrap().len, 1));
 }
+
+#[test]
+fn a_forged_header_made_the_last_one_out_remove_the_semaphores_of_others() {
+    apart(|| {
+        let place = Place::new();
+        let foreign = sysv::semget(Key::PRIVATE, 9, sysv::SemGetFlags::CREATE, 0o600).unwrap();
+        let ring = Ring::<u8>::create(place.path(), 1).unwrap();
+        let status = ring.status().unwrap().unwrap();
+        let header = sysv::shmat(status.id, sysv::ShmAtFlags::empty()).unwrap();
+        // SAFETY: in a segment's first page, aligned, and accessed by nobody else now.
+        #[allow(unsafe_code)]
+        unsafe {
+            header.as_ptr().add(72).cast().write(foreign.raw());
+        }
+        drop((ring, header));
+        let opened = Ring::<u8>::open(place.path()).unwrap_err();
+        assert!(matches!(opened, Error::Corrupt { .. }), "{opened}");
+        let status = ringpipe::status(place.path()).unwrap();
+        assert_eq!(status.state, ringpipe::RingState::Broken);
+        ringpipe::remove(place.path()).unwrap();
+        assert!(sysv::semctl_stat(foreign).is_ok());
+        assert_eq!(ringpipe::collect(&[], false).unwrap().len(), 1);
+        assert_eq!(sets(), [foreign.raw()]);
+    });
+}

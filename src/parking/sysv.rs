@@ -98,6 +98,11 @@ impl Semaphores {
         Ok(Some((ShmId::from_raw(raw.cast_signed()), attached)))
     }
 
+    /// Whether the set is there, and is that segment's.
+    pub(crate) fn are_of(&self, segment: ShmId) -> bool {
+        matches!(Self::read_mark(self.id), Ok(Some((marked, _))) if marked == segment)
+    }
+
     /// The process that attached last in `role`, or whose death ended it last; 0 if there was none.
     pub(crate) fn last_holder(&self, role: Role) -> Result<i32, ParkFault> {
         sem::semctl_getpid(self.id, counter(role)).map_err(|errno| fault("semctl(GETPID)", errno))

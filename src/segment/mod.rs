@@ -67,13 +67,18 @@ pub(crate) struct Segment {
 impl Segment {
     fn of_region(name: Name, id: ShmId, facts: Facts, region: Region) -> Self {
         let set = SemId::from_raw(facts.sem_id);
-        let region = Arc::new(region.with_farewell(id, set));
+        let semaphores = Arc::new(Semaphores::new(set));
+        let region = if semaphores.are_of(id) {
+            region.with_farewell(id, set)
+        } else {
+            region // gone already, or not ours to remove
+        };
         Self {
             name,
             id,
             facts,
-            region,
-            semaphores: Arc::new(Semaphores::new(set)),
+            region: Arc::new(region),
+            semaphores,
         }
     }
 

@@ -9,7 +9,9 @@ use super::{Segment, limits, remove, stat};
 use crate::error::Error;
 use crate::memory::{Expected, Facts, Region, Unfit};
 use crate::name::Name;
+use crate::parking::Semaphores;
 use crate::sys::key::Key;
+use crate::sys::sem::SemId;
 use crate::sys::shm::{self, ShmAtFlags, ShmGetFlags, ShmId, ShmStat};
 use crate::sys::{Errno, memory, proc};
 
@@ -31,7 +33,28 @@ pub(crate) fn probe(name: &Name, flags: ShmAtFlags) -> Result<Segment, Error> {
 pub(crate) fn open(name: &Name, wanted: &Expected) -> Result<Segment, Error> {
     let segment = probe(name, ShmAtFlags::empty())?;
     compare(&segment.name, &segment.facts.expected, wanted)?;
+    check_set(&segment)?;
     Ok(segment)
+}
+
+/// Whether the semaphores are this ring's. The header says so, which anybody may have written who may write to the
+/// segment; the set says so too, which takes the right to use the set.
+fn check_set(segment: &Segment) -> Result<(), Error> {
+    let name = &segment.name;
+    match Semaphores::read_mark(SemId::from_raw(segment.facts.sem_id)) {
+        Ok(Some((marked, _))) if marked == segment.id => Ok(()),
+        Ok(_) => Err(Error::Corrupt {
+            name: name.clone(),
+            field: "semaphore set",
+        }),
+        Err(Errno::EINVAL | Errno::EIDRM) => Err(Error::Removed),
+        Err(errno) => Err(limits::of_call(
+            "semctl(GETALL)",
+            name,
+            "use the semaphores of",
+            errno,
+        )),
+    }
 }
 
 /// The segment that the name leads to, and the cookie that it must hold.
