@@ -187,3 +187,16 @@ fn a_forged_header_made_the_last_one_out_remove_the_semaphores_of_others() {
         assert_eq!(sets(), [foreign.raw()]);
     });
 }
+
+#[test]
+fn no_ring_could_be_made_of_huge_pages() {
+    apart(|| {
+        let made = Options::new().huge_pages(true).create::<u8>(Name::Private);
+        match made {
+            Ok(ring) => ring.producer().unwrap().push(1).unwrap(),
+            // As on most machines, there are none.
+            Err(Error::Limit { limit, .. }) => assert_eq!(limit, "vm.nr_hugepages"),
+            Err(other) => panic!("{other}"),
+        }
+    });
+}

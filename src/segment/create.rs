@@ -156,10 +156,13 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
     let id = made.segment;
     let mapping = shm::shmat(id, ShmAtFlags::empty())
         .map_err(|errno| limits::of_call("shmat", name, "attach to", errno))?;
-    memory::dont_dump(&mapping, size).map_err(|source| Error::Call {
-        call: "madvise(MADV_DONTDUMP)",
-        source,
-    })?;
+    if !plan.pages.huge {
+        // Huge pages take such advice for whole ones only, and are not dumped unless asked for (core(5)).
+        memory::dont_dump(&mapping, size).map_err(|source| Error::Call {
+            call: "madvise(MADV_DONTDUMP)",
+            source,
+        })?;
+    }
     let region = Region::of_segment(mapping, size).expect("a segment made for a header holds it");
     region.header().identity.begin();
     let set = new_set(name, plan)?;
