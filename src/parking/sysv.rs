@@ -75,6 +75,8 @@ impl Semaphores {
         sem::semop(
             id,
             &[
+                // As many operations as attaching takes, so that a limit on them shows now.
+                SemOp::wait_zero(PRODUCERS),
                 SemOp::add(MARK, MARKS[0]),
                 SemOp::add(MARK + 1, MARKS[1]),
                 SemOp::add(SEGMENT, low),
