@@ -4,10 +4,11 @@
 mod common;
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use common::Place;
 use common::apart::{apart, segments, sets};
+use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Uid, setuid};
 use ringpipe::spsc::{Options, Ring};
 use ringpipe::sysv::{self, Key};
@@ -198,5 +199,23 @@ fn no_ring_could_be_made_of_huge_pages() {
             Err(Error::Limit { limit, .. }) => assert_eq!(limit, "vm.nr_hugepages"),
             Err(other) => panic!("{other}"),
         }
+    });
+}
+
+#[test]
+fn a_thread_in_a_namespace_of_its_own_gave_the_name_of_another() {
+    apart(|| {
+        let place = Place::new();
+        let in_thread = || {
+            if unshare(CloneFlags::CLONE_NEWIPC).is_err() {
+                return;
+            }
+            let _ring = Ring::<u8>::create(place.path(), 1).unwrap();
+            let own = fs::metadata("/proc/thread-self/ns/ipc").unwrap().ino();
+            let record = fs::read_to_string(place.path()).unwrap();
+            assert!(record.ends_with(&format!("namespace {own}\n")), "{record}");
+            assert!(Ring::<u8>::open(place.path()).is_ok());
+        };
+        std::thread::scope(|scope| scope.spawn(in_thread).join().unwrap());
     });
 }
