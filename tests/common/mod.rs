@@ -88,6 +88,11 @@ pub struct Child {
 /// Forks. The child runs `work` and ends with status 0, or 101 if it panics; it never returns into the test.
 pub fn forked(work: impl FnOnce()) -> Child {
     ringpipe_prepared();
+    forked_unprepared(work)
+}
+
+/// The same where this process may not have used the library yet; no other thread of it may be doing so.
+pub fn forked_unprepared(work: impl FnOnce()) -> Child {
     // SAFETY: the child uses nothing that another thread of the test may hold locked, but for the allocator, which
     // the C library makes usable in children, and ends by `_exit`.
     #[allow(unsafe_code)]
