@@ -6,6 +6,8 @@
 )]
 
 pub mod apart;
+pub mod raw;
+pub mod steps;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -134,6 +136,11 @@ impl Child {
     /// Waits for its end, which must be a good one.
     pub fn join(mut self) {
         assert_eq!(self.reap(), WaitStatus::Exited(self.pid, 0));
+    }
+
+    /// Somebody else has reaped it.
+    fn forget(&mut self) {
+        self.reaped = true;
     }
 
     fn reap(&mut self) -> WaitStatus {
