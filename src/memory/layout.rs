@@ -259,6 +259,12 @@ mod whole {
             }
         }
 
+        /// The cookie, whatever else the memory holds: it alone says whether a name leads here.
+        pub(crate) fn cookie(&self) -> [u64; 2] {
+            // Relaxed: written before the name was given, and compared with a copy.
+            [0, 1].map(|half: usize| self.cookie[half].load(Ordering::Relaxed))
+        }
+
         fn read_fields(&self, actual_size: usize) -> Result<Facts, Unfit> {
             let expected = Expected {
                 kind: self.kind.load(Ordering::Relaxed),
@@ -270,10 +276,7 @@ mod whole {
                 expected,
                 capacity: wide(&self.capacity)?,
                 segment_size: wide(&self.segment_size)?,
-                cookie: [
-                    self.cookie[0].load(Ordering::Relaxed),
-                    self.cookie[1].load(Ordering::Relaxed),
-                ],
+                cookie: self.cookie(),
                 sem_id: self.sem_id.load(Ordering::Relaxed).cast_signed(),
                 creator: self.creator.load(Ordering::Relaxed).cast_signed(),
                 created: self.created.load(Ordering::Relaxed),

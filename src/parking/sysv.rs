@@ -75,6 +75,8 @@ impl Semaphores {
         sem::semop(
             id,
             &[
+                // As many operations as attaching takes, so that a limit on them shows now.
+                SemOp::wait_zero(PRODUCERS),
                 SemOp::add(MARK, MARKS[0]),
                 SemOp::add(MARK + 1, MARKS[1]),
                 SemOp::add(SEGMENT, low),
@@ -96,6 +98,11 @@ impl Semaphores {
         let raw = u32::from(*low) | u32::from(*middle) << 15 | u32::from(*high) << 30;
         let attached = u32::from(*producers) + u32::from(*consumers);
         Ok(Some((ShmId::from_raw(raw.cast_signed()), attached)))
+    }
+
+    /// Whether the set is there, and is that segment's.
+    pub(crate) fn are_of(&self, segment: ShmId) -> bool {
+        matches!(Self::read_mark(self.id), Ok(Some((marked, _))) if marked == segment)
     }
 
     /// The process that attached last in `role`, or whose death ended it last; 0 if there was none.
