@@ -147,9 +147,4 @@ impl Parking for Local {
         self.bell[index(role)].notify_one();
         Ok(())
     }
-
-    fn discard(&self, role: Role) -> Result<(), ParkFault> {
-        self.open().wakeups[index(role)] = 0;
-        Ok(())
-    }
 }

@@ -181,7 +181,7 @@ impl Parking for Semaphores {
             Ok(()) => {
                 // Alone in its role, and not asleep: whoever these were promised to is dead. An error would be met
                 // again by whoever sleeps; the role is taken.
-                let _ = self.discard(role);
+                let _ = self.drain(door(role), 0);
                 Ok(true)
             }
             Err(ParkFaultOrBusy::Busy) => Ok(false),
@@ -230,9 +230,5 @@ impl Parking for Semaphores {
             Ok(()) | Err(Errno::ERANGE) => Ok(()),
             Err(errno) => Err(fault("semop", errno)),
         }
-    }
-
-    fn discard(&self, role: Role) -> Result<(), ParkFault> {
-        self.drain(door(role), 0)
     }
 }

@@ -23,9 +23,9 @@
 //! published before the death, and go off with it. So whoever was woken while others sleep on asks whether the peer is
 //! gone, and if so wakes the next, once for each end of the peer.
 //!
-//! Why wake-ups do not pile up: one too many is taken by a later sleep, which finds nothing, and leaves its number behind, for
-//! which a publisher adds another one. So who is alone in its role takes its number off after each sleep, and all
-//! wake-ups when one was of no use. (Several in a role cannot know whose number it is.)
+//! Why wake-ups do not pile up: one too many is taken by a later sleep, which finds nothing. Did that sleep leave its number
+//! behind, a publisher would add another wake-up for it, and so on for ever. So who is alone in its role takes its
+//! number off after each sleep. (Several in a role cannot know whose number it is.)
 //!
 //! Why withdrawing may fail: `sleepers` is then 0, so somebody has promised us a wake-up. It is left to
 //! be taken by whoever sleeps next, who looks again.
@@ -209,7 +209,6 @@ impl Waiter<'_> {
         mut look: impl FnMut() -> Result<Option<R>, Fault>,
     ) -> Result<R, Stop> {
         let mut passed_on = None;
-        let mut woken = false;
         loop {
             // Relaxed: ordered against the look by the heavy barrier (E3).
             sleepers(self.control, self.role).fetch_add(1, Ordering::Relaxed);
@@ -219,17 +218,8 @@ impl Waiter<'_> {
                 take_off(self.control, self.role);
                 return verdict;
             }
-            if woken && self.alone {
-                // That wake-up was of no use, and so are all that are there. One that is added for the number above goes
-                // too, but its publisher's index came before it, and the next look comes after.
-                woken = false;
-                take_off(self.control, self.role);
-                self.parking.discard(self.role)?;
-                continue;
-            }
             let end = self.parking.sleep(self.role, until, reach)?;
-            woken = end == Wake::Token;
-            if self.alone || !woken {
+            if self.alone || end != Wake::Token {
                 take_off(self.control, self.role);
             } else {
                 self.pass_on(&mut passed_on)?;

@@ -113,7 +113,8 @@ pub(crate) enum Wake {
 /// Two implementations: System V semaphores, and an in-process one that loom can run. Both promise that
 /// when a participant dies its attachment ends and one wake-up is added on each side, in one step.
 pub(crate) trait Parking: Send + Sync + core::fmt::Debug {
-    /// Takes the role if nobody has it, in one step. `Ok(false)` when somebody lives in it.
+    /// Takes the role if nobody has it, in one step. `Ok(false)` when somebody lives in it. Wake-ups that were promised to
+    /// former holders are discarded.
     fn attach(&self, role: Role) -> Result<bool, ParkFault>;
 
     /// Gives the role up, with the same wake-ups as a death.
@@ -125,9 +126,6 @@ pub(crate) trait Parking: Send + Sync + core::fmt::Debug {
     /// Sleeps until a wake-up for `role` can be taken, or the deadline; not for long if some publishers may have missed
     /// the sleeper.
     fn sleep(&self, role: Role, until: Option<Deadline>, reach: Reach) -> Result<Wake, ParkFault>;
-
-    /// Takes all wake-ups for `role`. For who is alone in it and will look again before it sleeps.
-    fn discard(&self, role: Role) -> Result<(), ParkFault>;
 
     /// Adds one wake-up for `role`.
     fn wake(&self, role: Role) -> Result<(), ParkFault>;
