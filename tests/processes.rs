@@ -18,7 +18,9 @@ fn wait_for_the_end() -> ! {
 }
 
 fn push_from(tx: &mut Producer<u64>, first: u64) {
-    (first..).for_each(|n| tx.push(n).unwrap());
+    for n in first.. {
+        tx.push(n).unwrap();
+    }
 }
 
 #[test]
@@ -258,7 +260,7 @@ fn unread_items_outlive_every_process_until_the_ring_is_removed() {
     })
     .join();
     let status = ringpipe::status(&path).unwrap();
-    let garbage = ringpipe::collect(&[path.clone()], true).unwrap();
+    let garbage = ringpipe::collect(std::slice::from_ref(&path), true).unwrap();
     let ours = [
         Garbage::Nameless(status.id),
         Garbage::StaleName(path.clone()),
