@@ -134,6 +134,12 @@ impl<T: Item, E: End> Handle<T, E> {
         Ok(self.side.wait(wanted, self.patience, until)?)
     }
 
+    /// For guards, whose methods have no error to return.
+    #[inline(always)]
+    pub(super) fn assert_not_forked(&self) {
+        assert!(self.incarnation.is_current(), "{}", Fault::Forked);
+    }
+
     /// What must hold before anything is done: the process is the one that attached, and the peer is not known to be gone.
     fn check(&self) -> Result<(), Halt> {
         if !self.incarnation.is_current() {
