@@ -19,6 +19,8 @@
 
 mod cursor;
 mod handshake;
+#[cfg(not(loom))] // loom has no time in which a peer could get ahead
+mod heels;
 pub(crate) mod roster;
 mod side;
 mod spin;

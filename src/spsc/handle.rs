@@ -128,6 +128,9 @@ impl<T: Item, E: End> Handle<T, E> {
     #[cold]
     pub(super) fn wait(&mut self, wanted: usize, until: Option<Deadline>) -> Result<usize, Halt> {
         self.check()?;
+        if let Some(room) = self.side.look_closely(wanted, self.patience.strategy)? {
+            return Ok(room);
+        }
         Ok(self.side.wait(wanted, self.patience, until)?)
     }
 
