@@ -8,6 +8,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use common::Place;
 use common::apart::{apart, segments, sets};
+use common::raw::Raw;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Uid, setuid};
 use ringpipe::spsc::{Options, Ring};
@@ -171,12 +172,8 @@ fn a_forged_header_made_the_last_one_out_remove_the_semaphores_of_others() {
         let foreign = sysv::semget(Key::PRIVATE, 9, sysv::SemGetFlags::CREATE, 0o600).unwrap();
         let ring = Ring::<u8>::create(place.path(), 1).unwrap();
         let status = ring.status().unwrap().unwrap();
-        let header = sysv::shmat(status.id, sysv::ShmAtFlags::empty()).unwrap();
-        // SAFETY: in a segment's first page, aligned, and accessed by nobody else now.
-        #[allow(unsafe_code)]
-        unsafe {
-            header.as_ptr().add(72).cast().write(foreign.raw());
-        }
+        let header = Raw::attach(status.id);
+        header.set(72, 4, u64::from(foreign.raw().unsigned_abs()));
         drop((ring, header));
         let opened = Ring::<u8>::open(place.path()).unwrap_err();
         assert!(matches!(opened, Error::Corrupt { .. }), "{opened}");
