@@ -89,3 +89,8 @@ pub fn remove(name: impl Into<Name>) -> Result<(), Error> {
 pub fn status(name: impl Into<Name>) -> Result<Status, Error> {
     segment::status(&name.into())
 }
+
+/// The README's examples, compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

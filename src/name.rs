@@ -81,6 +81,12 @@ impl From<String> for Name {
     }
 }
 
+impl From<&String> for Name {
+    fn from(path: &String) -> Self {
+        Self::Path(path.into())
+    }
+}
+
 impl From<&Path> for Name {
     fn from(path: &Path) -> Self {
         Self::Path(path.into())

@@ -79,7 +79,7 @@ mod whole {
     use core::mem::{align_of, offset_of, size_of};
 
     use super::{AtomicU32, AtomicU64, Control, Line};
-    use crate::sync::{AtomicU8, Ordering};
+    use crate::sync::{AtomicU8, Ordering, fence};
 
     /// "RINGPIPE", read as a little-endian number.
     const MAGIC: u64 = u64::from_le_bytes(*b"RINGPIPE");
@@ -197,7 +197,8 @@ mod whole {
     pub(crate) const fn segment_size(capacity: usize, item_size: usize) -> Option<usize> {
         match capacity.checked_mul(item_size) {
             Some(bytes) => match bytes.checked_add(PAYLOAD as usize) {
-                Some(total) if total <= isize::MAX as usize => Some(total),
+                // Rounded up to a page, it is a size that memory can have.
+                Some(total) if total <= isize::MAX as usize - ALIGN_MAX => Some(total),
                 _ => None,
             },
             None => None,
@@ -242,9 +243,11 @@ mod whole {
 
         /// Copies the identity once and checks all of it against the segment's real size.
         ///
-        /// E0 acquire: a ready word that is seen brings the fields with it.
+        /// E0 acquire: a ready word that is seen brings the fields with it. By a fence, since in memory that is mapped
+        /// for reading only, no load but a relaxed one is promised to work.
         pub(crate) fn read(&self, actual_size: usize) -> Result<Facts, Unfit> {
-            let ready = self.ready.load(Ordering::Acquire);
+            let ready = self.ready.load(Ordering::Relaxed);
+            fence(Ordering::Acquire);
             if self.magic.load(Ordering::Relaxed) != MAGIC {
                 return Err(Unfit::NotARing);
             }
@@ -259,6 +262,12 @@ mod whole {
             }
         }
 
+        /// The cookie, whatever else the memory holds: it alone says whether a name leads here.
+        pub(crate) fn cookie(&self) -> [u64; 2] {
+            // Relaxed: written before the name was given, and compared with a copy.
+            [0, 1].map(|half: usize| self.cookie[half].load(Ordering::Relaxed))
+        }
+
         fn read_fields(&self, actual_size: usize) -> Result<Facts, Unfit> {
             let expected = Expected {
                 kind: self.kind.load(Ordering::Relaxed),
@@ -270,10 +279,7 @@ mod whole {
                 expected,
                 capacity: wide(&self.capacity)?,
                 segment_size: wide(&self.segment_size)?,
-                cookie: [
-                    self.cookie[0].load(Ordering::Relaxed),
-                    self.cookie[1].load(Ordering::Relaxed),
-                ],
+                cookie: self.cookie(),
                 sem_id: self.sem_id.load(Ordering::Relaxed).cast_signed(),
                 creator: self.creator.load(Ordering::Relaxed).cast_signed(),
                 created: self.created.load(Ordering::Relaxed),
@@ -348,5 +354,91 @@ mod whole {
     fn wide(word: &AtomicU64) -> Result<usize, Unfit> {
         usize::try_from(word.load(Ordering::Relaxed))
             .map_err(|_| Unfit::Corrupt("a size beyond the address space"))
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use core::ops::Range;
+
+        use memoffset::span_of;
+
+        use super::{Control, Header, Identity};
+        use crate::memory::Roster;
+
+        /// The fields in `docs/abi.md`, but for the reserved ranges.
+        fn documented() -> Vec<(&'static str, Range<usize>)> {
+            let row = |line: &'static str| {
+                let mut cells = line.strip_prefix('|')?.split('|').map(str::trim);
+                let offset = cells.next()?.parse::<usize>().ok()?;
+                let width = cells.next()?.parse::<usize>().ok()?;
+                let name = cells.next()?.strip_prefix('`')?.strip_suffix('`')?;
+                Some((name, offset..offset + width))
+            };
+            let header = include_str!("../../docs/abi.md").split("## The semaphore set");
+            header
+                .take(1)
+                .flat_map(str::lines)
+                .filter_map(row)
+                .collect()
+        }
+
+        #[test]
+        fn every_field_has_the_documented_place_and_width() {
+            let control = span_of!(Header, control).start;
+            let roster = control + span_of!(Control, roster).start;
+            let shifted = |by: usize, span: Range<usize>| span.start + by..span.end + by;
+            let indices = [
+                ("produced", span_of!(Control, produced).start, 8),
+                ("consumed", span_of!(Control, consumed).start, 8),
+                (
+                    "sleeping_consumers",
+                    span_of!(Control, sleeping_consumers).start,
+                    4,
+                ),
+                (
+                    "sleeping_producers",
+                    span_of!(Control, sleeping_producers).start,
+                    4,
+                ),
+            ];
+            let cookie = span_of!(Identity, cookie);
+            let mut spans = vec![
+                ("magic", span_of!(Identity, magic)),
+                ("abi", span_of!(Identity, abi)),
+                ("kind", span_of!(Identity, kind)),
+                ("item_size", span_of!(Identity, item_size)),
+                ("item_align", span_of!(Identity, item_align)),
+                ("fingerprint", span_of!(Identity, fingerprint)),
+                ("capacity", span_of!(Identity, capacity)),
+                ("payload", span_of!(Identity, payload)),
+                ("segment_size", span_of!(Identity, segment_size)),
+                ("cookie_high", cookie.start..cookie.start + 8),
+                ("cookie_low", cookie.start + 8..cookie.end),
+                ("sem_id", span_of!(Identity, sem_id)),
+                ("creator", span_of!(Identity, creator)),
+                ("created", span_of!(Identity, created)),
+                ("name_len", span_of!(Identity, name_len)),
+                ("ready", span_of!(Identity, ready)),
+                ("mount", span_of!(Identity, mount)),
+                ("producer", shifted(roster, span_of!(Roster, producer))),
+                ("consumer", shifted(roster, span_of!(Roster, consumer))),
+                (
+                    "producer_deaths",
+                    shifted(roster, span_of!(Roster, producer_deaths)),
+                ),
+                (
+                    "consumer_deaths",
+                    shifted(roster, span_of!(Roster, consumer_deaths)),
+                ),
+                ("removed", shifted(roster, span_of!(Roster, removed))),
+            ];
+            // A line is as wide as its alignment; the field in it begins it.
+            spans.extend(
+                indices
+                    .map(|(name, start, width)| (name, control + start..control + start + width)),
+            );
+            spans.push(("name", span_of!(Header, name)));
+            assert_eq!(documented(), spans);
+        }
     }
 }

@@ -6,7 +6,11 @@
 use core::marker::PhantomData;
 
 use super::cursor::{self, Corrupt, Run};
+#[cfg(not(loom))]
+use super::handshake::Strategy;
 use super::handshake::{self, Patience, Stop, Waiter};
+#[cfg(not(loom))]
+use super::heels;
 use super::spin::Pulse;
 use super::{Fault, Parking, Role, roster};
 use crate::item::Item;
@@ -198,6 +202,17 @@ impl<T: Item, E: End> Side<T, E> {
         let _ = handshake::wake_one(self.view.control(), &*self.parking, E::ROLE.peer());
     }
 
+    /// Looks whether `wanted` slots are this side's, for no longer than a peer at work lets it wait.
+    #[cfg(not(loom))]
+    pub(crate) fn look_closely(
+        &mut self,
+        wanted: usize,
+        strategy: Strategy,
+    ) -> Result<Option<usize>, Fault> {
+        let ahead = heels::ahead(self.capacity(), size_of::<T>());
+        heels::closely(strategy, wanted, ahead, || self.look())
+    }
+
     /// Waits until at least `wanted` slots are this side's; returns how many are.
     #[cold]
     pub(crate) fn wait(
@@ -212,6 +227,7 @@ impl<T: Item, E: End> Side<T, E> {
             parking: &*parking,
             role: E::ROLE,
             patience,
+            alone: true,
         };
         waiter.wait(until, || {
             let room = self.look()?;
@@ -266,12 +282,14 @@ impl<T: Item> Side<T, Write> {
 
     /// The next `len` free slots in place, cut where the ring wraps. The caller has seen so much room.
     #[cfg(not(loom))]
+    #[inline]
     pub(crate) fn slices_mut(&mut self, len: usize) -> (&mut [T], &mut [T]) {
         let run = self.run(len);
         self.view.slices_mut(run)
     }
 
     /// Writes items into free slots from the `offset`th on, without publishing them. The caller has seen room.
+    #[inline]
     pub(crate) fn fill(&mut self, offset: usize, items: &[T]) {
         let run = self
             .run(offset + items.len())
@@ -298,6 +316,7 @@ impl<T: Item> Side<T, Read> {
 
     /// The next `len` items in place, cut where the ring wraps. The caller has seen so many.
     #[cfg(not(loom))]
+    #[inline]
     pub(crate) fn slices(&self, len: usize) -> (&[T], &[T]) {
         self.view.slices(self.run(len))
     }

@@ -54,7 +54,7 @@ impl Pulse {
         if self.since == 0 {
             self.since = now;
         }
-        let due = now - self.since >= parking::PULSE;
+        let due = now.saturating_sub(self.since) >= parking::PULSE;
         if due {
             self.since = now;
         }

@@ -10,10 +10,10 @@ use std::process;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::rendezvous::{self, Found, Record};
+use super::rendezvous::{self, Record};
 use super::{Plan, Segment, limits};
 use crate::error::Error;
-use crate::memory::{Expected, Facts, NAME_MAX, Region, segment_size};
+use crate::memory::{Facts, NAME_MAX, Region};
 use crate::name::Name;
 use crate::parking::{SET_SIZE, Semaphores};
 use crate::sys::key::Key;
@@ -23,9 +23,10 @@ use crate::sys::{Errno, Ownership, memory, proc, undo};
 
 /// Creates a ring that has no name yet, or says that the name is taken.
 pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
-    let size = check(plan)?;
+    let size = plan.size()?;
     check_undo()?;
     match name {
+        Name::Key(Key::PRIVATE) => Err(super::no_key(name)),
         Name::Key(key) => match new_segment(name, *key, plan, size) {
             Err(Error::NameTaken { .. }) => {
                 super::remove::clear_half_made(name, *key)?;
@@ -54,7 +55,8 @@ pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
         Name::Path(path) => {
             let path = super::absolute(path)?;
             super::remove::clear_stale(&path)?;
-            if !matches!(rendezvous::read(&path), Ok(Found::Nothing)) {
+            let taken = rendezvous::is_taken(&path);
+            if taken.map_err(|source| super::of_file(&path, "create", source))? {
                 return Err(Error::NameTaken { name: name.clone() });
             }
             let name = Name::Path(path);
@@ -72,42 +74,39 @@ pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
     }
 }
 
-fn check(plan: &Plan) -> Result<usize, Error> {
-    let Expected { item_size, .. } = plan.expected;
-    let bad = |why| Error::BadCapacity {
-        capacity: plan.capacity,
-        item_size,
-        why,
-    };
-    if plan.capacity == 0 {
-        return Err(bad("it would hold nothing"));
-    }
-    segment_size(plan.capacity, item_size).ok_or_else(|| bad("it would exceed the address space"))
-}
-
-/// Whether the kernel keeps SEM_UNDO's promise: asked once in each process.
+/// Whether the kernel keeps SEM_UNDO's promise: asked in each process until there is an answer.
+///
+/// Not under the lock: a child that was forked meanwhile would wait for ever.
 fn check_undo() -> Result<(), Error> {
-    static WORKS: OnceLock<Result<bool, Errno>> = OnceLock::new();
-    match WORKS.get_or_init(undo::undo_works) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Error::NoUndo),
-        Err(Errno::ENOSPC) => Err(limits::of_set(&Name::Private, 1, Errno::ENOSPC)),
-        Err(source) => Err(Error::Call {
-            call: "the self-test of SEM_UNDO",
-            source: *source,
-        }),
+    static WORKS: OnceLock<bool> = OnceLock::new();
+    let works = match WORKS.get() {
+        Some(works) => *works,
+        None => {
+            let works = with_room(undo::undo_works).map_err(|errno| match errno {
+                Errno::ENOSPC => limits::of_set(&Name::Private, 1, errno),
+                source => Error::Call {
+                    call: "the self-test of SEM_UNDO",
+                    source,
+                },
+            })?;
+            *WORKS.get_or_init(|| works)
+        }
+    };
+    if works { Ok(()) } else { Err(Error::NoUndo) }
+}
+
+/// Makes an object; what is dead makes room first where a limit is reached.
+fn with_room<T>(make: impl Fn() -> Result<T, Errno>) -> Result<T, Errno> {
+    match make() {
+        Err(Errno::ENOSPC) if collect_some() => make(),
+        made => made,
     }
 }
 
-/// A fresh segment. What is dead makes room first where a limit is reached.
 fn new_segment(name: &Name, key: Key, plan: &Plan, size: usize) -> Result<ShmId, Error> {
     let mut flags = ShmGetFlags::CREATE | ShmGetFlags::EXCLUSIVE;
     flags.set(ShmGetFlags::HUGETLB, plan.pages.huge);
-    let get = || shm::shmget(key, size, flags, plan.access.mode);
-    let made = match get() {
-        Err(Errno::ENOSPC) if collect_some() => get(),
-        other => other,
-    };
+    let made = with_room(|| shm::shmget(key, size, flags, plan.access.mode));
     made.map_err(|errno| match errno {
         Errno::EEXIST => Error::NameTaken { name: name.clone() },
         _ => limits::of_segment(name, size, plan.pages.huge, errno),
@@ -116,11 +115,7 @@ fn new_segment(name: &Name, key: Key, plan: &Plan, size: usize) -> Result<ShmId,
 
 fn new_set(name: &Name, plan: &Plan) -> Result<SemId, Error> {
     let flags = SemGetFlags::CREATE | SemGetFlags::EXCLUSIVE;
-    let get = || sem::semget(Key::PRIVATE, SET_SIZE, flags, plan.access.mode);
-    let made = match get() {
-        Err(Errno::ENOSPC) if collect_some() => get(),
-        other => other,
-    };
+    let made = with_room(|| sem::semget(Key::PRIVATE, SET_SIZE, flags, plan.access.mode));
     made.map_err(|errno| limits::of_set(name, SET_SIZE, errno))
 }
 
@@ -154,10 +149,13 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
     let id = made.segment;
     let mapping = shm::shmat(id, ShmAtFlags::empty())
         .map_err(|errno| limits::of_call("shmat", name, "attach to", errno))?;
-    memory::dont_dump(&mapping, size).map_err(|source| Error::Call {
-        call: "madvise(MADV_DONTDUMP)",
-        source,
-    })?;
+    if !plan.pages.huge {
+        // Huge pages take such advice for whole ones only, and are not dumped unless asked for (core(5)).
+        memory::dont_dump(&mapping, size).map_err(|source| Error::Call {
+            call: "madvise(MADV_DONTDUMP)",
+            source,
+        })?;
+    }
     let region = Region::of_segment(mapping, size).expect("a segment made for a header holds it");
     region.header().identity.begin();
     let set = new_set(name, plan)?;

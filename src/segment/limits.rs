@@ -74,7 +74,7 @@ pub(super) fn of_set(name: &Name, size: i32, errno: Errno) -> Error {
     }
 }
 
-/// Explains why a fresh set could not be marked: five operations at once may be too many.
+/// Explains why a fresh set could not be marked: six operations at once may be too many.
 pub(super) fn of_operations(name: &Name, errno: Errno) -> Error {
     match errno {
         Errno::E2BIG => sysctl(

@@ -11,6 +11,7 @@ mod survey;
 
 pub use survey::{Garbage, RingState, Side, Status, collect, list};
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 pub(crate) use create::create;
@@ -19,7 +20,7 @@ pub(crate) use remove::remove;
 pub(crate) use survey::status;
 
 use crate::error::Error;
-use crate::memory::{Expected, Facts, Region};
+use crate::memory::{Expected, Facts, Region, segment_size};
 use crate::name::Name;
 use crate::parking::Semaphores;
 use crate::sync::{Arc, Ordering};
@@ -53,6 +54,28 @@ pub(crate) struct Plan {
     pub(crate) pages: Pages,
 }
 
+impl Plan {
+    /// Bytes of the segment, if there can be such a ring.
+    pub(crate) fn size(&self) -> Result<usize, Error> {
+        let Expected { item_size, .. } = self.expected;
+        let bad = |why| Error::BadCapacity {
+            capacity: self.capacity,
+            item_size,
+            why,
+        };
+        if self.capacity == 0 {
+            return Err(bad("it would hold nothing"));
+        }
+        segment_size(self.capacity, item_size)
+            .ok_or_else(|| bad("it would exceed the address space"))
+    }
+}
+
+/// Says that this process has no memory for a ring of that size.
+pub(crate) fn out_of_memory(size: usize) -> Error {
+    limits::out_of_memory(size, Errno::ENOMEM)
+}
+
 /// A ring's segment, attached and validated.
 #[derive(Debug)]
 pub(crate) struct Segment {
@@ -66,13 +89,18 @@ pub(crate) struct Segment {
 impl Segment {
     fn of_region(name: Name, id: ShmId, facts: Facts, region: Region) -> Self {
         let set = SemId::from_raw(facts.sem_id);
-        let region = Arc::new(region.with_farewell(id, set));
+        let semaphores = Arc::new(Semaphores::new(set));
+        let region = if semaphores.are_of(id) {
+            region.with_farewell(id, set)
+        } else {
+            region // gone already, or not ours to remove
+        };
         Self {
             name,
             id,
             facts,
-            region,
-            semaphores: Arc::new(Semaphores::new(set)),
+            region: Arc::new(region),
+            semaphores,
         }
     }
 
@@ -114,6 +142,14 @@ fn absolute(path: &Path) -> Result<PathBuf, Error> {
     Ok(folder.join(file))
 }
 
+/// Key 0 names nothing: it is the kernel's word for "without a key".
+fn no_key(name: &Name) -> Error {
+    Error::BadName {
+        name: name.to_string(),
+        why: "key 0 is IPC_PRIVATE, which nothing has",
+    }
+}
+
 /// The kernel's account of a segment; `None` when there is none of that id.
 fn stat(id: ShmId) -> Result<Option<ShmStat>, Errno> {
     match shm::shmctl_stat(id) {
@@ -124,10 +160,22 @@ fn stat(id: ShmId) -> Result<Option<ShmStat>, Errno> {
 }
 
 /// What an error of a call on a rendezvous file means for its name.
-fn of_file(path: &Path, action: &'static str, source: std::io::Error) -> Error {
+fn of_file(path: &Path, action: &'static str, source: io::Error) -> Error {
     Error::File {
         path: path.to_owned(),
         action,
         source,
+    }
+}
+
+/// The same where the ring's permissions may be what forbids it.
+fn of_guarded_file(name: &Name, path: &Path, action: &'static str, source: io::Error) -> Error {
+    match source.raw_os_error().map(Errno::from_raw) {
+        Some(source @ (Errno::EACCES | Errno::EPERM)) => Error::PermissionDenied {
+            name: name.clone(),
+            action,
+            source,
+        },
+        _ => of_file(path, action, source),
     }
 }

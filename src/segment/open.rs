@@ -9,7 +9,9 @@ use super::{Segment, limits, remove, stat};
 use crate::error::Error;
 use crate::memory::{Expected, Facts, Region, Unfit};
 use crate::name::Name;
+use crate::parking::Semaphores;
 use crate::sys::key::Key;
+use crate::sys::sem::SemId;
 use crate::sys::shm::{self, ShmAtFlags, ShmGetFlags, ShmId, ShmStat};
 use crate::sys::{Errno, memory, proc};
 
@@ -20,24 +22,39 @@ const LOOK: Duration = Duration::from_millis(1);
 /// The ABI version that this crate reads.
 const SUPPORTED: u32 = 1;
 
-/// Opens the ring of that name, whatever its items are.
-pub(crate) fn probe(name: &Name) -> Result<Segment, Error> {
+/// Opens the ring of that name, whatever its items are: to use it, or only to look at it.
+pub(crate) fn probe(name: &Name, flags: ShmAtFlags) -> Result<Segment, Error> {
     let (name, id, cookie) = find(name)?;
-    let (region, facts) = attach_ready(&name, id)?;
-    if cookie.is_some_and(|cookie| cookie != facts.cookie) {
-        return Err(Error::Stale {
-            name,
-            why: "its segment is gone, and another has its id",
-        });
-    }
+    let (region, facts) = attach_ready(&name, id, cookie, flags)?;
     Ok(Segment::of_region(name, id, facts, region))
 }
 
 /// Opens the ring of that name, if it is made for such items.
 pub(crate) fn open(name: &Name, wanted: &Expected) -> Result<Segment, Error> {
-    let segment = probe(name)?;
+    let segment = probe(name, ShmAtFlags::empty())?;
     compare(&segment.name, &segment.facts.expected, wanted)?;
+    check_set(&segment)?;
     Ok(segment)
+}
+
+/// Whether the semaphores are this ring's. The header says so, which anybody may have written who may write to the
+/// segment; the set says so too, which takes the right to use the set.
+fn check_set(segment: &Segment) -> Result<(), Error> {
+    let name = &segment.name;
+    match Semaphores::read_mark(SemId::from_raw(segment.facts.sem_id)) {
+        Ok(Some((marked, _))) if marked == segment.id => Ok(()),
+        Ok(_) => Err(Error::Corrupt {
+            name: name.clone(),
+            field: "semaphore set",
+        }),
+        Err(Errno::EINVAL | Errno::EIDRM) => Err(Error::Removed),
+        Err(errno) => Err(limits::of_call(
+            "semctl(GETALL)",
+            name,
+            "use the semaphores of",
+            errno,
+        )),
+    }
 }
 
 /// The segment that the name leads to, and the cookie that it must hold.
@@ -59,10 +76,7 @@ fn find(name: &Name) -> Result<(Name, ShmId, Option<[u64; 2]>), Error> {
 
 pub(super) fn by_key(name: &Name, key: Key) -> Result<ShmId, Error> {
     if key == Key::PRIVATE {
-        return Err(Error::BadName {
-            name: name.to_string(),
-            why: "key 0 is IPC_PRIVATE, which nothing has",
-        });
+        return Err(super::no_key(name));
     }
     shm::shmget(key, 0, ShmGetFlags::empty(), 0).map_err(|errno| match errno {
         Errno::ENOENT => Error::NotFound { name: name.clone() },
@@ -72,12 +86,8 @@ pub(super) fn by_key(name: &Name, key: Key) -> Result<ShmId, Error> {
 
 /// The record under `path`, if it is of this boot and this namespace.
 fn read_record(name: &Name, path: &Path) -> Result<Record, Error> {
-    let found = rendezvous::read(path).map_err(|source| {
-        match source.raw_os_error().map(Errno::from_raw) {
-            Some(errno @ Errno::EACCES) => limits::of_call("open", name, "open", errno),
-            _ => super::of_file(path, "open", source),
-        }
-    })?;
+    let found = rendezvous::read(path)
+        .map_err(|source| super::of_guarded_file(name, path, "open", source))?;
     let record = match found {
         Found::Nothing => return Err(Error::NotFound { name: name.clone() }),
         Found::Foreign => {
@@ -113,11 +123,25 @@ fn judge(name: &Name, path: &Path, record: &Record) -> Result<(), Error> {
 }
 
 /// Attaches once the creator has finished; waits for it as long as it may be at work.
-fn attach_ready(name: &Name, id: ShmId) -> Result<(Region, Facts), Error> {
+///
+/// With a `cookie`, only to the one segment that holds it.
+fn attach_ready(
+    name: &Name,
+    id: ShmId,
+    cookie: Option<[u64; 2]>,
+    flags: ShmAtFlags,
+) -> Result<(Region, Facts), Error> {
     let start = Instant::now();
     loop {
         let known = account(name, id)?;
-        let Some(region) = attach(name, id, &known, ShmAtFlags::empty())? else {
+        let region = attach(name, id, &known, flags)?;
+        if cookie.is_some_and(|cookie| !holds(region.as_ref(), cookie)) {
+            return Err(Error::Stale {
+                name: name.clone(),
+                why: "its segment is gone, and another has its id",
+            });
+        }
+        let Some(region) = region else {
             return Err(Error::NotARing {
                 name: name.clone(),
                 why: "the segment is too small",
@@ -135,6 +159,11 @@ fn attach_ready(name: &Name, id: ShmId) -> Result<(Region, Facts), Error> {
         drop(region);
         thread::sleep(LOOK);
     }
+}
+
+/// Whether an attached segment, `None` if it is too small to be a ring, is the one that a record speaks of.
+pub(super) fn holds(region: Option<&Region>, cookie: [u64; 2]) -> bool {
+    region.is_some_and(|region| region.header().identity.cookie() == cookie)
 }
 
 pub(super) fn account(name: &Name, id: ShmId) -> Result<ShmStat, Error> {

@@ -21,16 +21,19 @@ pub(crate) fn remove(name: &Name) -> Result<(), Error> {
     match name {
         Name::Path(path) => {
             let path = super::absolute(path)?;
-            match open::probe(name) {
+            match open::probe(name, ShmAtFlags::READ_ONLY) {
                 Ok(segment) => remove_path(name, &path, segment.id),
                 Err(Error::Stale { .. }) => clear_stale(&path),
-                // The name leads to a segment that is no ring any more, or not one for us: the file is still ours.
+                // The name may lead to a segment that is no ring any more, or not one for us: it is still the one.
                 Err(
-                    Error::Corrupt { .. } | Error::WrongVersion { .. } | Error::NotReady { .. },
-                ) => {
-                    let id = record_of(name, &path)?.segment;
-                    remove_path(name, &path, id)
-                }
+                    error @ (Error::Corrupt { .. }
+                    | Error::WrongVersion { .. }
+                    | Error::NotReady { .. }
+                    | Error::NotARing { .. }),
+                ) => match record_of(name, &path) {
+                    Ok(record) => remove_path(name, &path, record.segment),
+                    Err(_) => Err(error),
+                },
                 Err(error) => Err(error),
             }
         }
@@ -55,7 +58,7 @@ fn remove_path(name: &Name, path: &Path, id: ShmId) -> Result<(), Error> {
     let record = record_of(name, path)?;
     // The name first: killed in between, a ring without a name stays for the collector, not a name without a ring.
     let withdrawn = rendezvous::withdraw(path, &record);
-    if !withdrawn.map_err(|source| super::of_file(path, "remove", source))? {
+    if !withdrawn.map_err(|source| super::of_guarded_file(name, path, "remove", source))? {
         return Err(Error::NotFound { name: name.clone() });
     }
     remove_segment(name, id)
@@ -84,21 +87,18 @@ fn remove_segment(name: &Name, id: ShmId) -> Result<(), Error> {
     let region = open::attach(name, id, &known, ShmAtFlags::empty())?;
     let segment = region.and_then(|region| {
         let facts = region.header().identity.read(known.size).ok()?;
-        // Relaxed: a note for people and for slow paths.
-        region
-            .header()
-            .control
-            .roster
-            .removed
-            .store(1, Ordering::Relaxed);
         Some(super::Segment::of_region(name.clone(), id, facts, region))
     });
-    let removed = shm::shmctl_rmid(id);
-    drop(segment);
-    match removed {
-        Ok(()) | Err(Errno::EINVAL | Errno::EIDRM) => Ok(()),
-        Err(errno) => Err(limits::of_call("shmctl(IPC_RMID)", name, "remove", errno)),
+    match shm::shmctl_rmid(id) {
+        Ok(()) | Err(Errno::EINVAL | Errno::EIDRM) => {}
+        Err(errno) => return Err(limits::of_call("shmctl(IPC_RMID)", name, "remove", errno)),
     }
+    if let Some(segment) = segment {
+        let roster = &segment.region.header().control.roster;
+        // Relaxed: a note for people and for slow paths.
+        roster.removed.store(1, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
 /// Takes the name away if it is provably stale: of an earlier boot, or of a segment of this boot and namespace that is gone.
@@ -125,15 +125,12 @@ pub(super) fn is_stale(record: &Record) -> std::io::Result<bool> {
         return Ok(true);
     };
     let name = Name::Id(record.segment);
-    let Ok(Some(region)) = open::attach(&name, record.segment, &known, ShmAtFlags::READ_ONLY)
-    else {
-        return Ok(false); // not ours to judge
-    };
-    let facts = region.header().identity.read(known.size);
-    // A segment that is not a ring has taken over the id; a corrupt ring has not, and is left for people to see.
-    Ok(match facts {
-        Ok(facts) => facts.cookie != record.cookie,
-        Err(unfit) => unfit == Unfit::NotARing,
+    // With another cookie, another segment has taken over the id. With that cookie it is the one, however corrupt, and is
+    // left for people to see.
+    let attached = open::attach(&name, record.segment, &known, ShmAtFlags::READ_ONLY);
+    Ok(match attached {
+        Ok(region) => !open::holds(region.as_ref(), record.cookie),
+        Err(_) => false, // not ours to judge
     })
 }
 

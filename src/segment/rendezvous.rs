@@ -1,6 +1,6 @@
 //! The rendezvous file: what a path leads to.
 //!
-//! Four lines of text that name the segment and what it must hold to be the right one. The file is complete before it
+//! Five lines of text that name the segment and what it must hold to be the right one. The file is complete before it
 //! has a name (it is linked into place), so nobody ever reads half of one, and two creators cannot both win.
 
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -59,12 +59,14 @@ impl Record {
         let cookie = u128::from_str_radix(field("cookie")?, 16).ok()?;
         let boot = u128::from_str_radix(field("boot")?, 16).ok()?;
         let namespace = field("namespace")?.parse().ok()?;
-        Some(Self {
+        let record = Self {
             segment: ShmId::from_raw(segment),
             cookie: [(cookie >> 64) as u64, cookie as u64],
             boot: boot.to_be_bytes(),
             namespace,
-        })
+        };
+        // A number that was cut off is a number too, and means something else.
+        (record.render() == text).then_some(record)
     }
 }
 
@@ -82,6 +84,17 @@ pub(crate) fn read(path: &Path) -> io::Result<Found> {
     match file::open_without_waiting(path) {
         Ok(file) => read_file(&file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
+        // Sockets cannot be opened.
+        Err(error) if error.raw_os_error() == Some(libc::ENXIO) => Ok(Found::Foreign),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether anything has that name, also what cannot be read, or a link that leads nowhere.
+pub(crate) fn is_taken(path: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
 }
@@ -206,17 +219,16 @@ mod tests {
     #[test]
     fn anything_else_is_no_record() {
         let good = record().render();
-        for end in 0..good.len() - 1 {
-            assert_eq!(
-                Record::parse(&good[..end]).filter(|found| *found == record()),
-                None
-            );
+        for end in 0..good.len() {
+            assert_eq!(Record::parse(&good[..end]), None, "cut off at {end}");
         }
         for text in [
             "",
             "ringpipe 2\n",
             "ringpipe 1\nsegment x\n",
             &good.replace("segment 7", "segment 77777777777"),
+            &good.replace("segment 7", "segment +7"),
+            &format!("{good}and more\n"),
         ] {
             assert_eq!(Record::parse(text), None, "{text:?}");
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::rendezvous::{self, Found};
-use super::{limits, open, remove, stat};
+use super::{Segment, limits, open, remove, stat};
 use crate::error::Error;
 use crate::memory::{Facts, Region, Unfit};
 use crate::name::Name;
@@ -113,7 +113,7 @@ pub fn list() -> Result<Vec<Status>, Error> {
 pub(crate) fn status(name: &Name) -> Result<Status, Error> {
     let id = match name {
         Name::Id(id) => *id, // also of a ring that is not ready
-        _ => open::probe(name)?.id,
+        _ => open::probe(name, ShmAtFlags::READ_ONLY)?.id,
     };
     look(id)?.ok_or_else(|| Error::NotFound { name: name.clone() })
 }
@@ -126,17 +126,26 @@ fn look(id: ShmId) -> Result<Option<Status>, Error> {
         return Ok(None);
     };
     Ok(match region.header().identity.read(known.size) {
-        Ok(facts) => Some(describe(id, &known, &region, &facts)),
+        // As a segment, so that somebody takes the semaphores away if the last user goes meanwhile.
+        Ok(facts) => Some(describe(
+            &Segment::of_region(name, id, facts, region),
+            &known,
+        )),
         Err(Unfit::NotReady) => Some(half_made(id, &known)),
         Err(_) => None,
     })
 }
 
-fn describe(id: ShmId, known: &ShmStat, region: &Region, facts: &Facts) -> Status {
+fn describe(segment: &Segment, known: &ShmStat) -> Status {
+    let Segment {
+        id,
+        facts,
+        region,
+        semaphores,
+        ..
+    } = segment;
     let control = &region.header().control;
-    let set = SemId::from_raw(facts.sem_id);
-    let semaphores = Semaphores::new(set);
-    let broken = semaphores.attached(Role::Producer).is_err();
+    let broken = !semaphores.are_of(*id);
     // Relaxed: a note; see `remove`.
     let removed = control.roster.removed.load(Ordering::Relaxed) != 0;
     let state = match (broken, removed) {
@@ -145,7 +154,7 @@ fn describe(id: ShmId, known: &ShmStat, region: &Region, facts: &Facts) -> Statu
         (false, false) => RingState::Ready,
     };
     Status {
-        set: Some(set),
+        set: Some(SemId::from_raw(facts.sem_id)),
         state,
         kind: open::kind_name(facts.expected.kind),
         item_size: facts.expected.item_size,
@@ -155,11 +164,11 @@ fn describe(id: ShmId, known: &ShmStat, region: &Region, facts: &Facts) -> Statu
         produced: control.produced.load(Ordering::Relaxed),
         consumed: control.consumed.load(Ordering::Relaxed),
         segment_size: facts.segment_size,
-        producer: side(region, &semaphores, Role::Producer),
-        consumer: side(region, &semaphores, Role::Consumer),
+        producer: side(region, semaphores, Role::Producer),
+        consumer: side(region, semaphores, Role::Consumer),
         creator: facts.creator,
         created: facts.created,
-        ..half_made_as(name_of(known, region), id, known)
+        ..half_made_as(name_of(known, region), *id, known)
     }
 }
 

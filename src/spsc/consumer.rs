@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::handle::{Handle, Peer, after};
 use crate::error::{Fault, PopError, PopTimeoutError, TryPopError};
 use crate::item::Item;
-use crate::ring::{PeerLoss, Read, Side, Strategy};
+use crate::ring::{PeerLoss, Read, Strategy};
 
 /// The one who pops. Made by [`Ring::consumer`](super::Ring::consumer).
 ///
@@ -33,11 +33,20 @@ impl<T: Item> Consumer<T> {
     /// [`PeerLoss::Wait`] is chosen; [`PopError::Interrupted`] if the handle is interruptible; [`PopError::Fault`].
     #[inline]
     pub fn pop(&mut self) -> Result<T, PopError> {
-        if !self.handle.clear_for(1) {
-            self.handle
-                .wait(1, None)
-                .map_err(super::handle::Halt::pop)?;
+        if self.handle.has_at_hand(1) {
+            Ok(self.handle.side.pop())
+        } else {
+            self.pop_waiting()
         }
+    }
+
+    /// The slow path of `pop`, out of line so that the fast one can be inlined.
+    #[cold]
+    #[inline(never)]
+    fn pop_waiting(&mut self) -> Result<T, PopError> {
+        self.handle
+            .wait(1, None)
+            .map_err(super::handle::Halt::pop)?;
         Ok(self.handle.side.pop())
     }
 
@@ -65,7 +74,7 @@ impl<T: Item> Consumer<T> {
     ///
     /// [`PopTimeoutError::Timeout`] and those of [`Consumer::pop`].
     pub fn pop_timeout(&mut self, timeout: Duration) -> Result<T, PopTimeoutError> {
-        if !self.handle.clear_for(1) {
+        if !self.handle.has_at_hand(1) {
             self.handle
                 .wait(1, after(timeout))
                 .map_err(super::handle::Halt::pop_timeout)?;
@@ -78,6 +87,7 @@ impl<T: Item> Consumer<T> {
     /// # Errors
     ///
     /// Those of [`Consumer::pop`].
+    #[inline]
     pub fn pop_slice(&mut self, into: &mut [T]) -> Result<usize, PopError> {
         if into.is_empty() {
             return Ok(0);
@@ -92,6 +102,7 @@ impl<T: Item> Consumer<T> {
     /// # Errors
     ///
     /// [`TryPopError::Disconnected`], [`TryPopError::Fault`].
+    #[inline]
     pub fn try_pop_slice(&mut self, into: &mut [T]) -> Result<usize, TryPopError> {
         if into.is_empty() {
             return Ok(0);
@@ -134,10 +145,11 @@ impl<T: Item> Consumer<T> {
     /// assert_eq!(rx.pop()?, 3);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[inline]
     pub fn peek(&mut self, n: usize) -> Result<Items<'_, T>, PopError> {
         let len = self.some_items(n.max(1))?;
         Ok(Items {
-            side: &mut self.handle.side,
+            handle: &mut self.handle,
             len,
         })
     }
@@ -147,6 +159,7 @@ impl<T: Item> Consumer<T> {
     /// # Errors
     ///
     /// Those of [`Consumer::try_pop`].
+    #[inline]
     pub fn try_peek(&mut self, n: usize) -> Result<Items<'_, T>, TryPopError> {
         let wanted = n.max(1);
         if !self.handle.clear_for(wanted) {
@@ -156,7 +169,7 @@ impl<T: Item> Consumer<T> {
         }
         let len = wanted.min(self.handle.side.known_room());
         Ok(Items {
-            side: &mut self.handle.side,
+            handle: &mut self.handle,
             len,
         })
     }
@@ -172,21 +185,26 @@ impl<T: Item> Consumer<T> {
         timeout: Duration,
     ) -> Result<Items<'_, T>, PopTimeoutError> {
         let wanted = n.max(1);
-        if !self.handle.clear_for(wanted) && !self.handle.clear_for(1) {
+        if self.handle.has_at_hand(1) {
+            self.handle.clear_for(wanted); // as in `some_items`
+        } else {
             self.handle
                 .wait(1, after(timeout))
                 .map_err(super::handle::Halt::pop_timeout)?;
         }
         let len = wanted.min(self.handle.side.known_room());
         Ok(Items {
-            side: &mut self.handle.side,
+            handle: &mut self.handle,
             len,
         })
     }
 
     /// Waits for an item; returns how many there are, at most `wanted`.
+    #[inline]
     fn some_items(&mut self, wanted: usize) -> Result<usize, PopError> {
-        if !self.handle.clear_for(wanted) && !self.handle.clear_for(1) {
+        if self.handle.has_at_hand(1) {
+            self.handle.clear_for(wanted); // counts anew if fewer are known; if fewer there are, so be it
+        } else {
             self.handle
                 .wait(1, None)
                 .map_err(super::handle::Halt::pop)?;
@@ -283,10 +301,12 @@ impl<T: Item> Iterator for Iter<'_, T> {
 }
 
 /// Items that are still in the ring.
+///
+/// Its methods panic in a forked child: the items are the parent's, who may have released them since.
 #[derive(Debug)]
 #[must_use = "the items stay in the ring until they are released"]
 pub struct Items<'a, T: Item> {
-    side: &'a mut Side<T, Read>,
+    handle: &'a mut Handle<T, Read>,
     len: usize,
 }
 
@@ -301,11 +321,14 @@ impl<T: Item> Items<'_, T> {
     ///
     /// A producer that keeps to the protocol leaves them alone. One that does not can change them while you look;
     /// where that matters, copy them first ([`Consumer::pop_slice`]).
+    #[inline]
     pub fn as_slices(&self) -> (&[T], &[T]) {
-        self.side.slices(self.len)
+        self.handle.assert_not_forked();
+        self.handle.side.slices(self.len)
     }
 
     /// The items in order.
+    #[inline]
     pub fn iter(&self) -> core::iter::Chain<slice::Iter<'_, T>, slice::Iter<'_, T>> {
         let (first, second) = self.as_slices();
         first.iter().chain(second)
@@ -316,12 +339,15 @@ impl<T: Item> Items<'_, T> {
     /// # Panics
     ///
     /// When `n` is larger than [`Items::len`].
+    #[inline]
     pub fn release(self, n: usize) {
         assert!(n <= self.len, "cannot release {n} items of {}", self.len);
-        self.side.hand_over(n);
+        self.handle.assert_not_forked();
+        self.handle.side.hand_over(n);
     }
 
     /// Takes them all out of the ring.
+    #[inline]
     pub fn release_all(self) {
         let all = self.len;
         self.release(all);

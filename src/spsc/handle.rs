@@ -91,6 +91,12 @@ impl<T: Item, E: End> Handle<T, E> {
         fit && matches!(self.side.room(n), Ok(room) if room >= n)
     }
 
+    /// The same without a look at the peer's index: for whoever waits in the slow path, which looks first.
+    #[inline(always)]
+    pub(super) fn has_at_hand(&self, n: usize) -> bool {
+        self.incarnation.is_current() && !self.stopped_by_peer() && self.side.known_room() >= n
+    }
+
     /// Whether the peer seems to have gone in a way that ends this side's work at once: the producer's, whose items
     /// nobody would take. A consumer first takes what is left.
     #[inline(always)]
@@ -122,7 +128,16 @@ impl<T: Item, E: End> Handle<T, E> {
     #[cold]
     pub(super) fn wait(&mut self, wanted: usize, until: Option<Deadline>) -> Result<usize, Halt> {
         self.check()?;
+        if let Some(room) = self.side.look_closely(wanted, self.patience.strategy)? {
+            return Ok(room);
+        }
         Ok(self.side.wait(wanted, self.patience, until)?)
+    }
+
+    /// For guards, whose methods have no error to return.
+    #[inline(always)]
+    pub(super) fn assert_not_forked(&self) {
+        assert!(self.incarnation.is_current(), "{}", Fault::Forked);
     }
 
     /// What must hold before anything is done: the process is the one that attached, and the peer is not known to be gone.
@@ -198,6 +213,7 @@ pub(super) fn after(timeout: Duration) -> Option<Deadline> {
 }
 
 impl Halt {
+    #[cold]
     pub(super) fn try_push<T>(self, item: T) -> TryPushError<T> {
         match self {
             Self::NotNow | Self::Interrupted => TryPushError::Full(item),
@@ -206,6 +222,7 @@ impl Halt {
         }
     }
 
+    #[cold]
     pub(super) fn push<T>(self, item: T) -> PushError<T> {
         match self {
             Self::NotNow | Self::Interrupted => PushError::Interrupted(item),
@@ -214,6 +231,7 @@ impl Halt {
         }
     }
 
+    #[cold]
     pub(super) fn push_timeout<T>(self, item: T) -> PushTimeoutError<T> {
         match self {
             Self::NotNow => PushTimeoutError::Timeout(item),
@@ -223,6 +241,7 @@ impl Halt {
         }
     }
 
+    #[cold]
     pub(super) fn try_pop(self) -> TryPopError {
         match self {
             Self::NotNow | Self::Interrupted => TryPopError::Empty,
@@ -231,6 +250,7 @@ impl Halt {
         }
     }
 
+    #[cold]
     pub(super) fn pop(self) -> PopError {
         match self {
             Self::NotNow | Self::Interrupted => PopError::Interrupted,
@@ -239,6 +259,7 @@ impl Halt {
         }
     }
 
+    #[cold]
     pub(super) fn pop_timeout(self) -> PopTimeoutError {
         match self {
             Self::NotNow => PopTimeoutError::Timeout,

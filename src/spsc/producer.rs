@@ -32,13 +32,25 @@ impl<T: Item> Producer<T> {
     /// [`PushError::Interrupted`] if the handle is interruptible; [`PushError::Fault`]. Each gives the item back.
     #[inline]
     pub fn push(&mut self, item: T) -> Result<(), PushError<T>> {
-        if !self.handle.clear_for(1)
-            && let Err(halt) = self.handle.wait(1, None)
-        {
-            return Err(halt.push(item));
+        if self.handle.has_at_hand(1) {
+            self.handle.side.push(item);
+            Ok(())
+        } else {
+            self.push_waiting(item)
         }
-        self.handle.side.push(item);
-        Ok(())
+    }
+
+    /// The slow path of `push`, out of line so that the fast one can be inlined.
+    #[cold]
+    #[inline(never)]
+    fn push_waiting(&mut self, item: T) -> Result<(), PushError<T>> {
+        match self.handle.wait(1, None) {
+            Ok(_) => {
+                self.handle.side.push(item);
+                Ok(())
+            }
+            Err(halt) => Err(halt.push(item)),
+        }
     }
 
     /// Pushes an item if there is room now.
@@ -66,7 +78,7 @@ impl<T: Item> Producer<T> {
     ///
     /// [`PushTimeoutError::Timeout`] and those of [`Producer::push`]. Each gives the item back.
     pub fn push_timeout(&mut self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>> {
-        if !self.handle.clear_for(1)
+        if !self.handle.has_at_hand(1)
             && let Err(halt) = self.handle.wait(1, after(timeout))
         {
             return Err(halt.push_timeout(item));
@@ -82,6 +94,7 @@ impl<T: Item> Producer<T> {
     /// # Errors
     ///
     /// [`PushSliceError`] says how many items were pushed before what went wrong.
+    #[inline]
     pub fn push_slice(&mut self, items: &[T]) -> Result<(), PushSliceError> {
         let mut pushed = 0;
         while pushed < items.len() {
@@ -103,6 +116,7 @@ impl<T: Item> Producer<T> {
     /// # Errors
     ///
     /// [`TryPushError::Disconnected`], [`TryPushError::Fault`].
+    #[inline]
     pub fn try_push_slice(&mut self, items: &[T]) -> Result<usize, TryPushError<()>> {
         if !self.handle.clear_for(items.len()) {
             match self
@@ -143,13 +157,14 @@ impl<T: Item> Producer<T> {
     /// assert!(rx.try_pop().is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[inline]
     pub fn reserve(&mut self, n: usize) -> Result<Room<'_, T>, PushError<()>> {
         let len = n.clamp(1, self.capacity());
-        if !self.handle.clear_for(len) {
+        if !self.handle.has_at_hand(len) {
             self.handle.wait(len, None).map_err(|halt| halt.push(()))?;
         }
         Ok(Room {
-            side: &mut self.handle.side,
+            handle: &mut self.handle,
             len,
             filled: 0,
         })
@@ -166,13 +181,13 @@ impl<T: Item> Producer<T> {
         timeout: Duration,
     ) -> Result<Room<'_, T>, PushTimeoutError<()>> {
         let len = n.clamp(1, self.capacity());
-        if !self.handle.clear_for(len) {
+        if !self.handle.has_at_hand(len) {
             self.handle
                 .wait(len, after(timeout))
                 .map_err(|halt| halt.push_timeout(()))?;
         }
         Ok(Room {
-            side: &mut self.handle.side,
+            handle: &mut self.handle,
             len,
             filled: 0,
         })
@@ -183,6 +198,7 @@ impl<T: Item> Producer<T> {
     /// # Errors
     ///
     /// Those of [`Producer::try_push`].
+    #[inline]
     pub fn try_reserve(&mut self, n: usize) -> Result<Room<'_, T>, TryPushError<()>> {
         let wanted = n.max(1);
         if !self.handle.clear_for(wanted) {
@@ -192,18 +208,18 @@ impl<T: Item> Producer<T> {
         }
         let len = wanted.min(self.handle.side.known_room());
         Ok(Room {
-            side: &mut self.handle.side,
+            handle: &mut self.handle,
             len,
             filled: 0,
         })
     }
 
-    /// Waits for some room, and asks for as much as `wanted` if it is there.
+    /// Waits for some room; returns how much there is, asking anew unless `wanted` is known to be there.
+    #[inline]
     fn some_room(&mut self, wanted: usize) -> Result<usize, PushError<()>> {
-        if self.handle.clear_for(wanted) {
-            return Ok(wanted);
-        }
-        if !self.handle.clear_for(1) {
+        if self.handle.has_at_hand(1) {
+            self.handle.clear_for(wanted); // counts anew if less is known; if less there is, so be it
+        } else {
             self.handle.wait(1, None).map_err(|halt| halt.push(()))?;
         }
         Ok(self.handle.side.known_room())
@@ -279,10 +295,12 @@ impl<T: Item> Producer<T> {
 }
 
 /// Free slots of a ring, to be filled in place.
+///
+/// Its methods panic in a forked child: the slots are the parent's, and writing them would spoil what that one writes.
 #[derive(Debug)]
 #[must_use = "nothing is pushed until the room is committed"]
 pub struct Room<'a, T: Item> {
-    side: &'a mut Side<T, Write>,
+    handle: &'a mut Handle<T, Write>,
     len: usize,
     /// How many slots `write` has filled.
     filled: usize,
@@ -296,9 +314,11 @@ impl<T: Item> Room<'_, T> {
     }
 
     /// Copies items in, behind those of the last `write`; returns how many there was room for.
+    #[inline]
     pub fn write(&mut self, items: &[T]) -> usize {
         let now = items.len().min(self.len - self.filled);
-        self.side.fill(self.filled, &items[..now]);
+        let filled = self.filled;
+        self.side().fill(filled, &items[..now]);
         self.filled += now;
         now
     }
@@ -306,8 +326,10 @@ impl<T: Item> Room<'_, T> {
     /// The slots themselves, cut where the ring wraps: fill the first part, then the second.
     ///
     /// They hold what was there before: old items, or zeroes.
+    #[inline]
     pub fn as_mut_slices(&mut self) -> (&mut [T], &mut [T]) {
-        self.side.slices_mut(self.len)
+        let len = self.len;
+        self.side().slices_mut(len)
     }
 
     /// Publishes the first `n` slots, together, and gives the others back.
@@ -315,18 +337,27 @@ impl<T: Item> Room<'_, T> {
     /// # Panics
     ///
     /// When `n` is larger than [`Room::len`].
-    pub fn commit(self, n: usize) {
+    #[inline]
+    pub fn commit(mut self, n: usize) {
         assert!(
             n <= self.len,
             "cannot commit {n} items in room for {}",
             self.len
         );
-        self.side.hand_over(n);
+        self.side().hand_over(n);
     }
 
     /// Publishes what [`Room::write`] has written.
+    #[inline]
     pub fn commit_written(self) {
         let filled = self.filled;
         self.commit(filled);
+    }
+
+    /// The side, in the process that it belongs to.
+    #[inline(always)]
+    fn side(&mut self) -> &mut Side<T, Write> {
+        self.handle.assert_not_forked();
+        &mut self.handle.side
     }
 }

@@ -9,14 +9,14 @@ use std::os::unix::fs::MetadataExt;
 use super::sem::SemId;
 use super::shm::ShmId;
 
-/// The inode of the IPC namespace this process is in: identifiers mean something only inside it.
+/// The inode of the IPC namespace this thread is in: identifiers mean something only inside it.
 pub(crate) fn ipc_namespace() -> io::Result<u64> {
-    fs::metadata("/proc/self/ns/ipc").map(|file| file.ino())
+    fs::metadata("/proc/thread-self/ns/ipc").map(|file| file.ino())
 }
 
-/// The inode of the mount namespace this process is in: a path means something only inside it.
+/// The inode of the mount namespace this thread is in: a path means something only inside it.
 pub(crate) fn mount_namespace() -> io::Result<u64> {
-    fs::metadata("/proc/self/ns/mnt").map(|file| file.ino())
+    fs::metadata("/proc/thread-self/ns/mnt").map(|file| file.ino())
 }
 
 /// The random number of this boot: no System V object is older.

@@ -5,6 +5,10 @@
     reason = "a module of each test file, none of which uses all of it"
 )]
 
+pub mod apart;
+pub mod raw;
+pub mod steps;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::exit;
@@ -86,6 +90,11 @@ pub struct Child {
 /// Forks. The child runs `work` and ends with status 0, or 101 if it panics; it never returns into the test.
 pub fn forked(work: impl FnOnce()) -> Child {
     ringpipe_prepared();
+    forked_unprepared(work)
+}
+
+/// The same where this process may not have used the library yet; no other thread of it may be doing so.
+pub fn forked_unprepared(work: impl FnOnce()) -> Child {
     // SAFETY: the child uses nothing that another thread of the test may hold locked, but for the allocator, which
     // the C library makes usable in children, and ends by `_exit`.
     #[allow(unsafe_code)]
@@ -129,6 +138,11 @@ impl Child {
     /// Waits for its end, which must be a good one.
     pub fn join(mut self) {
         assert_eq!(self.reap(), WaitStatus::Exited(self.pid, 0));
+    }
+
+    /// Somebody else has reaped it.
+    fn forget(&mut self) {
+        self.reaped = true;
     }
 
     fn reap(&mut self) -> WaitStatus {

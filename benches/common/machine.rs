@@ -1,0 +1,98 @@
+//! Where the two sides run, and how far apart that is at the moment.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
+
+/// The processors of the producer and of the consumer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Placement {
+    Pinned {
+        producer: usize,
+        consumer: usize,
+    },
+    /// This process may use one processor only: nothing is pinned, and nobody may spin.
+    Alone,
+}
+
+/// The first two processors that this process could use when it began.
+pub(crate) fn placement() -> Placement {
+    static PLACEMENT: OnceLock<Placement> = OnceLock::new();
+    *PLACEMENT.get_or_init(|| {
+        let allowed = sched_getaffinity(Pid::from_raw(0)).expect("own affinity can be read");
+        let mut cpus = (0..CpuSet::count()).filter(|&cpu| allowed.is_set(cpu).unwrap_or(false));
+        match (cpus.next(), cpus.next()) {
+            (Some(producer), Some(consumer)) => Placement::Pinned { producer, consumer },
+            _ => Placement::Alone,
+        }
+    })
+}
+
+/// Pins the calling thread to the producer's processor.
+pub(crate) fn become_producer() {
+    if let Placement::Pinned { producer, .. } = placement() {
+        pin(producer);
+    }
+}
+
+/// Pins the calling thread to the consumer's processor.
+pub(crate) fn become_consumer() {
+    if let Placement::Pinned { consumer, .. } = placement() {
+        pin(consumer);
+    }
+}
+
+fn pin(cpu: usize) {
+    let mut set = CpuSet::new();
+    set.set(cpu).expect("a processor's number fits the set");
+    sched_setaffinity(Pid::from_raw(0), &set).expect("an allowed processor can be chosen");
+}
+
+/// One round of waiting awake, for contenders that cannot sleep.
+#[inline(always)]
+pub(crate) fn relax() {
+    match placement() {
+        Placement::Pinned { .. } => std::hint::spin_loop(),
+        Placement::Alone => thread::yield_now(),
+    }
+}
+
+/// A line of its own.
+#[repr(align(128))]
+struct Ball(AtomicUsize);
+
+const ROUND_TRIPS: usize = 4000;
+
+/// How long a cache line takes from one side to the other and back; `None` on one processor.
+///
+/// It depends on where a hypervisor has put the processors, which changes by the second: figures are comparable
+/// only while it stays about the same.
+pub(crate) fn ping_pong() -> Option<Duration> {
+    if matches!(placement(), Placement::Alone) {
+        return None;
+    }
+    let ball = Ball(AtomicUsize::new(0));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            become_producer();
+            (0..ROUND_TRIPS).for_each(|n| strike(&ball, 2 * n));
+        });
+        become_consumer();
+        strike(&ball, 1);
+        let start = Instant::now();
+        (1..ROUND_TRIPS).for_each(|n| strike(&ball, 2 * n + 1));
+        Some(start.elapsed() / (ROUND_TRIPS as u32 - 1))
+    })
+}
+
+/// Waits for the ball to come with `n` on it, and plays it back.
+fn strike(ball: &Ball, n: usize) {
+    while ball.0.load(Ordering::Acquire) != n {
+        std::hint::spin_loop();
+    }
+    ball.0.store(n + 1, Ordering::Release);
+}

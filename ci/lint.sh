@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Formatting and lints, of everything that is ever compiled; warnings are errors.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cargo fmt --all --check
+cargo clippy --workspace --all-targets --all-features -- -D warnings
+RUSTFLAGS="${RUSTFLAGS:-} --cfg loom" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom" \
+    cargo clippy -p ringpipe --lib --test loom -- -D warnings
+ci/layers.sh

@@ -1,0 +1,97 @@
+//! Tests in an IPC namespace of their own: nobody else's rings are in it, its limits can be lowered, and
+//! whatever a test leaves in it ends with it.
+
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+use std::{fs, io};
+
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, Uid, alarm, fork, setpgid};
+
+/// The child's exit status where it may have no namespace.
+const NOT_ALLOWED: i32 = 77;
+/// How long it may take at the very most, in seconds.
+const PATIENCE: u32 = 120;
+
+/// Runs `body` in a forked process with an IPC namespace of its own, and panics if it panics there.
+///
+/// Says so and does nothing where there may be no namespace.
+pub fn apart(body: impl FnOnce()) {
+    super::ringpipe_prepared();
+    apart_unprepared(body);
+}
+
+/// The same in a process that has not used the library yet, for files where no test does otherwise: what another thread
+/// is about to do once in the process, the child would wait for in vain.
+pub fn apart_unprepared(body: impl FnOnce()) {
+    // SAFETY: the child uses nothing that another thread of the test may hold locked, but for the allocator, which
+    // the C library makes usable in children, and ends by `_exit`.
+    #[allow(unsafe_code)]
+    let child = match unsafe { fork() }.expect("a process can be forked") {
+        ForkResult::Parent { child } => child,
+        ForkResult::Child => {
+            let status = in_namespace(body);
+            // SAFETY: always sound; it ends the process without running what the parent registered.
+            #[allow(unsafe_code)]
+            unsafe {
+                libc::_exit(status)
+            }
+        }
+    };
+    let end = waitpid(child, None).expect("it is our child");
+    // What it has forked is in its group. If it is all gone already, so much the better.
+    let _ = killpg(child, Signal::SIGKILL);
+    match end {
+        WaitStatus::Exited(_, 0) => {}
+        WaitStatus::Exited(_, NOT_ALLOWED) => {
+            eprintln!("skipped: no permission to make an IPC namespace");
+        }
+        other => panic!("the process apart ended with {other:?}"),
+    }
+}
+
+fn in_namespace(body: impl FnOnce()) -> i32 {
+    let own = Pid::from_raw(0);
+    setpgid(own, own).expect("a process can lead a group");
+    alarm::set(PATIENCE);
+    // The test harness would keep the message in this process's memory.
+    set_hook(Box::new(|panic| {
+        let _ = writeln!(io::stderr(), "{panic}");
+    }));
+    let mut flags = CloneFlags::CLONE_NEWIPC;
+    flags.set(CloneFlags::CLONE_NEWUSER, !Uid::effective().is_root());
+    if unshare(flags).is_err() {
+        return NOT_ALLOWED;
+    }
+    if catch_unwind(AssertUnwindSafe(body)).is_ok() {
+        0
+    } else {
+        101
+    }
+}
+
+/// Sets a limit of this namespace, named as for sysctl(8); `false` where that is not allowed.
+pub fn set_limit(name: &str, value: &str) -> bool {
+    fs::write(format!("/proc/sys/{}", name.replace('.', "/")), value).is_ok()
+}
+
+/// The ids of all segments of this namespace.
+pub fn segments() -> Vec<i32> {
+    ids("/proc/sysvipc/shm")
+}
+
+/// The ids of all semaphore sets of this namespace.
+pub fn sets() -> Vec<i32> {
+    ids("/proc/sysvipc/sem")
+}
+
+fn ids(list: &str) -> Vec<i32> {
+    let list = fs::read_to_string(list).expect("the kernel lists its objects");
+    let id = |line: &str| line.split_ascii_whitespace().nth(1)?.parse().ok();
+    list.lines()
+        .skip(1)
+        .map(|line| id(line).expect("a line has an id"))
+        .collect()
+}

@@ -1,0 +1,79 @@
+//! A forked process that is halted before and after each of its system calls, and killed at any of them.
+
+use nix::sys::ptrace::{self, Options};
+use nix::sys::signal::{Signal, kill, raise};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+use super::{Child, forked};
+
+/// A process that goes from halt to halt. Killed and reaped at the end, whatever happens.
+#[derive(Debug)]
+pub struct Stepped {
+    child: Child,
+    over: bool,
+}
+
+impl Stepped {
+    /// Forks a process that has not begun with `work`. It must be stepped by the thread that made it.
+    pub fn new(work: impl FnOnce()) -> Self {
+        let child = forked(|| {
+            ptrace::traceme().expect("nobody traces it yet");
+            raise(Signal::SIGSTOP).expect("a process can stop itself");
+            work();
+        });
+        let pid = Pid::from_raw(child.pid());
+        let stopped = waitpid(pid, None).expect("it is our child");
+        assert_eq!(stopped, WaitStatus::Stopped(pid, Signal::SIGSTOP));
+        let options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_EXITKILL;
+        ptrace::setoptions(pid, options).expect("it is stopped");
+        Self { child, over: false }
+    }
+
+    /// Lets it go on to the next halt, at the beginning or the end of a system call; `false` if it has ended, in
+    /// good order.
+    pub fn step(&mut self) -> bool {
+        let pid = Pid::from_raw(self.child.pid());
+        ptrace::syscall(pid, None).expect("it is stopped");
+        match waitpid(pid, None).expect("it is our child") {
+            WaitStatus::PtraceSyscall(_) => true,
+            WaitStatus::Exited(_, 0) => {
+                self.over = true;
+                false
+            }
+            other => panic!("it ended with {other:?}"),
+        }
+    }
+
+    /// Lets it go on to its end, which must be a good one.
+    pub fn finish(mut self) {
+        while self.step() {}
+    }
+}
+
+impl Drop for Stepped {
+    fn drop(&mut self) {
+        if self.over {
+            self.child.forget();
+        } else {
+            let pid = Pid::from_raw(self.child.pid());
+            let _ = kill(pid, Signal::SIGKILL);
+            let _ = waitpid(pid, None);
+            self.child.forget();
+        }
+    }
+}
+
+/// Runs `work` in processes that are killed: the first at its first halt, the next at its second and so on, until one
+/// comes to its end. After each, `look` is told how many halts there were.
+pub fn killed_everywhere(mut work: impl FnMut(), mut look: impl FnMut(usize)) {
+    for halts in 0.. {
+        let mut process = Stepped::new(&mut work);
+        let killed = (0..=halts).all(|_| process.step());
+        drop(process);
+        look(halts);
+        if !killed {
+            break;
+        }
+    }
+}
