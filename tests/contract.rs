@@ -330,6 +330,13 @@ fn capacities_that_cannot_be_are_refused() {
         assert!(matches!(ring.unwrap_err(), Error::BadCapacity { .. }));
     }
     assert!(!place.path().exists());
+    for capacity in [isize::MAX as usize - 4096, isize::MAX as usize - 8192] {
+        let refused = Ring::<u8>::in_process(capacity).unwrap_err();
+        assert!(
+            matches!(refused, Error::BadCapacity { .. } | Error::Limit { .. }),
+            "{refused}"
+        );
+    }
 }
 
 #[test]

@@ -88,6 +88,10 @@ fn items_arrive_in_order() {
             producer.detach();
             assert_eq!(consumer.join().unwrap(), [1, 2, 3]);
             assert!(ring.finished(Role::Producer));
+            assert!(
+                !ring.sleepers(Role::Producer) && !ring.sleepers(Role::Consumer),
+                "nobody is left counted"
+            );
         });
     }
 }
@@ -293,7 +297,12 @@ fn without_death_credits_a_consumer_sleeps_for_ever() {
             ring.bury(Role::Producer);
             consumer.join().unwrap();
         };
-        catch_unwind(AssertUnwindSafe(|| check(model))).is_err()
+        let failed = catch_unwind(AssertUnwindSafe(|| check(model))).err();
+        failed.is_some_and(|cause| {
+            let said = cause.downcast_ref::<String>().expect("loom says why");
+            assert!(said.starts_with("deadlock"), "{said}");
+            true
+        })
     };
     let hanging: Vec<u32> = (0..8).filter(|life| hangs(*life, false)).collect();
     assert!(

@@ -18,7 +18,9 @@ fn wait_for_the_end() -> ! {
 }
 
 fn push_from(tx: &mut Producer<u64>, first: u64) {
-    (first..).for_each(|n| tx.push(n).unwrap());
+    for n in first.. {
+        tx.push(n).unwrap();
+    }
 }
 
 #[test]
@@ -184,10 +186,12 @@ fn busy_producers_can_be_killed_one_after_the_other() {
     let mut rx = ring.consumer().unwrap();
     rx.set_peer_loss(PeerLoss::Wait);
     let mut next = 0;
+    let shared = Shared::new();
     for round in 0..100 {
         let theirs = ring.clone();
         let child = forked(move || {
             let mut tx = theirs.producer().expect("a dead one's role is free");
+            shared.add(0);
             // Goes on where the last one stopped: the ring knows how many items were ever published.
             let published = theirs.status().unwrap().unwrap().produced;
             push_from(&mut tx, published);
@@ -196,6 +200,7 @@ fn busy_producers_can_be_killed_one_after_the_other() {
             assert_eq!(rx.pop(), Ok(next));
             next += 1;
         }
+        shared.until(0, round + 1);
         child.kill();
     }
     drop(ring.producer().unwrap()); // a good end: what is left is drained
@@ -255,7 +260,7 @@ fn unread_items_outlive_every_process_until_the_ring_is_removed() {
     })
     .join();
     let status = ringpipe::status(&path).unwrap();
-    let garbage = ringpipe::collect(&[path.clone()], true).unwrap();
+    let garbage = ringpipe::collect(std::slice::from_ref(&path), true).unwrap();
     let ours = [
         Garbage::Nameless(status.id),
         Garbage::StaleName(path.clone()),
@@ -378,9 +383,20 @@ fn a_handle_that_came_through_a_fork_is_refused_and_does_no_harm() {
         #[allow(unsafe_code)]
         drop(unsafe { std::ptr::read(rx) });
         shared.set(0, 1);
+        // Its own end would undo what its drops did to the semaphores: we look before.
+        shared.until(1, 1);
     });
+    shared.until(0, 1);
+    assert!(
+        matches!(tx.peer(), Ok(Peer::Alive { .. })),
+        "the child's drop has ended nothing"
+    );
+    assert!(
+        matches!(rx.peer(), Ok(Peer::Alive { .. })),
+        "the child's drop has ended nothing"
+    );
+    shared.set(1, 1);
     child.join();
-    assert_eq!(shared.get(0), 1);
     assert_eq!(rx.pop(), Ok(1), "nothing was pushed or taken by the child");
     assert!(
         matches!(rx.peer(), Ok(Peer::Alive { .. })),
@@ -389,6 +405,57 @@ fn a_handle_that_came_through_a_fork_is_refused_and_does_no_harm() {
     tx.push(2).unwrap();
     assert_eq!(rx.pop(), Ok(2));
     assert!(rx.is_empty());
+}
+
+#[test]
+fn slots_that_came_through_a_fork_are_the_parents() {
+    let (place, _watchdog) = watched("slots through a fork");
+    let ring = Ring::<u64>::create(place.path(), 8).unwrap();
+    let (mut tx, mut rx) = (ring.producer().unwrap(), ring.consumer().unwrap());
+    tx.push_slice(&[1, 2]).unwrap();
+    let items = std::cell::Cell::new(Some(rx.peek(1).unwrap()));
+    let room = std::cell::Cell::new(Some(tx.reserve(2).unwrap()));
+    forked(|| {
+        std::panic::set_hook(Box::new(|_| ())); // two panics are as they should be
+        let refused =
+            |work: &dyn Fn()| std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err();
+        assert!(refused(&|| items.take().unwrap().release(1)));
+        assert!(refused(&|| room.take().unwrap().commit(1)));
+    })
+    .join();
+    items.take().unwrap().release_all();
+    let mut room = room.take().unwrap();
+    room.write(&[3, 4]);
+    room.commit(2);
+    assert_eq!([rx.pop(), rx.pop(), rx.pop()], [Ok(2), Ok(3), Ok(4)]);
+}
+
+/// Each end of a producer adds a wake-up; they may not be there for ever, each to cost a system call later.
+#[test]
+fn wake_ups_of_no_use_do_not_pile_up() {
+    let (place, _watchdog) = watched("stray wake-ups");
+    let ring = Ring::<u64>::create(place.path(), 4).unwrap();
+    let mut rx = ring.consumer().unwrap();
+    rx.set_peer_loss(PeerLoss::Wait);
+    rx.set_strategy(Strategy::Sleep);
+    for _ in 0..3000 {
+        drop(ring.producer().unwrap());
+    }
+    let set = ring.status().unwrap().unwrap().set.unwrap();
+    let wake_ups = || ringpipe::sysv::semctl_getval(set, 2).unwrap();
+    assert!(wake_ups() >= 3000);
+    let mut tx = ring.producer().unwrap();
+    let theirs = std::thread::spawn(move || (rx.pop(), rx));
+    until(|| ring.status().unwrap().unwrap().consumer.sleeping == 1);
+    assert_eq!(wake_ups(), 0);
+    tx.push(1).unwrap();
+    let (item, mut rx) = theirs.join().unwrap();
+    assert_eq!((item, wake_ups()), (Ok(1), 0));
+    for n in 0..100_000 {
+        tx.push(n).unwrap();
+        assert_eq!(rx.pop(), Ok(n));
+    }
+    assert_eq!(wake_ups(), 0, "nobody slept, so nobody was woken");
 }
 
 #[test]

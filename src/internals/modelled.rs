@@ -84,6 +84,11 @@ impl<T: Item> Ring<T> {
         roster::entry(self.view.control(), role).state == State::Finished
     }
 
+    /// Sleepers that are counted for a role.
+    pub fn sleepers(&self, role: Role) -> bool {
+        anyone_asleep(self.view.control(), role)
+    }
+
     pub fn len(&self) -> usize {
         crate::ring::len(self.view.control(), self.view.capacity())
     }
@@ -208,6 +213,7 @@ impl Gate {
             parking: &self.parking,
             role: Role::Consumer,
             patience: patience(PeerLoss::Disconnect),
+            alone: false,
         };
         waiter.wait(None, || self.try_take()).map_err(vain)
     }

@@ -79,7 +79,7 @@ mod whole {
     use core::mem::{align_of, offset_of, size_of};
 
     use super::{AtomicU32, AtomicU64, Control, Line};
-    use crate::sync::{AtomicU8, Ordering};
+    use crate::sync::{AtomicU8, Ordering, fence};
 
     /// "RINGPIPE", read as a little-endian number.
     const MAGIC: u64 = u64::from_le_bytes(*b"RINGPIPE");
@@ -197,7 +197,8 @@ mod whole {
     pub(crate) const fn segment_size(capacity: usize, item_size: usize) -> Option<usize> {
         match capacity.checked_mul(item_size) {
             Some(bytes) => match bytes.checked_add(PAYLOAD as usize) {
-                Some(total) if total <= isize::MAX as usize => Some(total),
+                // Rounded up to a page, it is a size that memory can have.
+                Some(total) if total <= isize::MAX as usize - ALIGN_MAX => Some(total),
                 _ => None,
             },
             None => None,
@@ -242,9 +243,11 @@ mod whole {
 
         /// Copies the identity once and checks all of it against the segment's real size.
         ///
-        /// E0 acquire: a ready word that is seen brings the fields with it.
+        /// E0 acquire: a ready word that is seen brings the fields with it. By a fence, since in memory that is mapped
+        /// for reading only, no load but a relaxed one is promised to work.
         pub(crate) fn read(&self, actual_size: usize) -> Result<Facts, Unfit> {
-            let ready = self.ready.load(Ordering::Acquire);
+            let ready = self.ready.load(Ordering::Relaxed);
+            fence(Ordering::Acquire);
             if self.magic.load(Ordering::Relaxed) != MAGIC {
                 return Err(Unfit::NotARing);
             }

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use core::ptr::NonNull;
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 
 use super::layout::Header;
 use crate::sys::errno::Errno;
@@ -81,24 +81,24 @@ impl Region {
         })
     }
 
-    /// Zeroed memory of this process alone.
+    /// Zeroed memory of this process alone; `None` if there is none.
     ///
     /// # Panics
     ///
-    /// When `len` has no room for a header, which is the caller's mistake.
-    pub(crate) fn on_heap(len: usize) -> Self {
+    /// When `len` is not a [`segment_size`](super::segment_size), which is the caller's mistake.
+    pub(crate) fn on_heap(len: usize) -> Option<Self> {
         assert!(len >= size_of::<Header>(), "a region holds a header");
         let layout =
             Layout::from_size_align(len, align_of::<Header>()).expect("a size below isize::MAX");
         // SAFETY: the layout's size is not zero, since a header's is not.
         let memory = unsafe { alloc_zeroed(layout) };
-        let base = NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(layout));
-        Self {
+        let base = NonNull::new(memory)?;
+        Some(Self {
             base,
             len,
             owner: Owner::Heap(Heap { base, layout }),
             farewell: None,
-        }
+        })
     }
 
     /// A copy of `bytes` on the heap, if they have room for a header.
@@ -107,7 +107,7 @@ impl Region {
         if bytes.len() < size_of::<Header>() {
             return None;
         }
-        let region = Self::on_heap(bytes.len());
+        let region = Self::on_heap(bytes.len())?;
         // SAFETY: `on_heap` allocated as many bytes, which nobody else has yet.
         unsafe {
             region

@@ -68,9 +68,10 @@ impl<T: Item> View<T> {
         }
     }
 
-    /// A fresh view on the heap, for rings within one process.
-    pub(crate) fn on_heap(capacity: usize, len: usize) -> Self {
-        Self::new(Arc::new(Region::on_heap(len)), capacity)
+    /// A fresh view on the heap, for rings within one process; `None` if there is no memory for it.
+    pub(crate) fn on_heap(capacity: usize, len: usize) -> Option<Self> {
+        let region = Region::on_heap(len)?;
+        Some(Self::new(Arc::new(region), capacity))
     }
 
     #[inline(always)]
@@ -188,14 +189,14 @@ impl<'a, T: Item> Part<'a, T> {
 
 #[inline]
 fn copy_in<T: Item>(to: NonNull<T>, from: &[T]) {
-    // SAFETY: the run that `to` begins has `from.len()` slots inside the region, and private memory does not
-    // overlap a segment.
-    unsafe { to.copy_from_nonoverlapping(NonNull::from(from).cast(), from.len()) }
+    // SAFETY: the run that `to` begins has `from.len()` slots inside the region. It may overlap `from`, which a caller
+    // may have taken from the same ring.
+    unsafe { to.copy_from(NonNull::from(from).cast(), from.len()) }
 }
 
 #[inline]
 fn copy_out<T: Item>(from: NonNull<T>, to: &mut [T]) {
     let len = to.len();
-    // SAFETY: the run that `from` begins has `len` slots inside the region; private memory does not overlap it.
-    unsafe { from.copy_to_nonoverlapping(NonNull::from(to).cast(), len) }
+    // SAFETY: the run that `from` begins has `len` slots inside the region; it may overlap `to`, as in `copy_in`.
+    unsafe { from.copy_to(NonNull::from(to).cast(), len) }
 }

@@ -4,15 +4,26 @@
 //! the waiter pays: `MEMBARRIER_CMD_GLOBAL_EXPEDITED` makes every processor that runs a registered
 //! process pass a full barrier, so that a registered publisher needs to restrain the compiler only.
 //! The two sides need not agree: a publisher that could not register uses the full fence, and a waiter
-//! that cannot issue the barrier sleeps in bounded slices (see [`heavy_barrier_works`]).
+//! whose barrier did not reach all of them ([`Reach`]) sleeps in bounded slices.
 
 #[cfg(loom)]
 pub(crate) use modelled::{Fence, heavy_barrier};
 #[cfg(not(loom))]
-pub(crate) use real::{Fence, heavy_barrier, heavy_barrier_works};
+pub(crate) use real::{Fence, heavy_barrier};
+
+/// Which publishers a waiter's barrier ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// All: whoever publishes from now on sees the waiter.
+    All,
+    /// Those with a full fence. One with a compiler fence may miss the waiter, so its sleep must not last.
+    #[cfg_attr(loom, allow(dead_code))]
+    Fenced,
+}
 
 #[cfg(not(loom))]
 mod real {
+    use super::Reach;
     use crate::sync::{Ordering, compiler_fence, fence};
     use crate::sys::membarrier;
 
@@ -45,21 +56,21 @@ mod real {
     }
 
     /// E3, the waiter's half.
-    pub(crate) fn heavy_barrier() {
-        if membarrier::membarrier_global_expedited().is_err() {
-            fence(Ordering::SeqCst); // enough against a publisher with a full fence; see `heavy_barrier_works`
+    pub(crate) fn heavy_barrier() -> Reach {
+        match membarrier::membarrier_global_expedited() {
+            Ok(()) => Reach::All,
+            Err(_) => {
+                fence(Ordering::SeqCst);
+                Reach::Fenced
+            }
         }
-    }
-
-    /// Whether [`heavy_barrier`] orders publishers with a light barrier. If not, a sleep must not last.
-    pub(crate) fn heavy_barrier_works() -> bool {
-        membarrier::membarrier_global_expedited().is_ok()
     }
 }
 
 /// loom judges the protocol with the fence on both sides; that the system call is one is the kernel's promise.
 #[cfg(loom)]
 mod modelled {
+    use super::Reach;
     use crate::sync::{Ordering, fence};
 
     #[derive(Clone, Copy, Debug)]
@@ -77,7 +88,8 @@ mod modelled {
     }
 
     /// E3, the waiter's half.
-    pub(crate) fn heavy_barrier() {
+    pub(crate) fn heavy_barrier() -> Reach {
         fence(Ordering::SeqCst);
+        Reach::All
     }
 }

@@ -3,7 +3,12 @@
 //! For doctests, tests, fuzzing and loom, and for whoever wants a ring between threads. It keeps the promise that
 //! the kernel keeps for processes: [`Local::bury`] ends an attachment as a death does.
 
-use super::{Deadline, ParkFault};
+#[cfg(not(loom))]
+use std::time::Instant;
+
+#[cfg(not(loom))]
+use super::SLICE;
+use super::{Deadline, ParkFault, Reach};
 use crate::ring::{Parking, Role, Wake};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 
@@ -88,6 +93,9 @@ impl Parking for Local {
         let attached = &mut books.attached[index(role)];
         let free = *attached == 0;
         *attached = 1;
+        if free {
+            books.wakeups[index(role)] = 0; // alone in its role, and not asleep: they were promised to the dead
+        }
         Ok(free)
     }
 
@@ -101,27 +109,32 @@ impl Parking for Local {
         Ok(self.open().attached[index(role)])
     }
 
-    fn sleep(&self, role: Role, until: Option<Deadline>) -> Result<Wake, ParkFault> {
+    #[cfg(not(loom))]
+    fn sleep(&self, role: Role, until: Option<Deadline>, reach: Reach) -> Result<Wake, ParkFault> {
         let bell = &self.bell[index(role)];
+        let slice_ends = (reach == Reach::Fenced).then(|| Instant::now() + SLICE);
         let mut books = self.open();
-        #[cfg(loom)]
-        if books.restless[index(role)] && books.wakeups[index(role)] == 0 {
-            return Ok(Wake::Interrupted);
-        }
         while books.wakeups[index(role)] == 0 {
-            books = match until {
+            let now = Instant::now();
+            books = match until.into_iter().chain(slice_ends).min() {
                 None => bell.wait(books).expect(UNPOISONED),
-                #[cfg(not(loom))]
-                Some(until) => {
-                    let left = until.saturating_duration_since(std::time::Instant::now());
-                    if left.is_zero() {
-                        return Ok(Wake::TimedOut);
-                    }
-                    bell.wait_timeout(books, left).expect(UNPOISONED).0
-                }
-                #[cfg(loom)]
-                Some(until) => match until {},
+                Some(end) if end > now => bell.wait_timeout(books, end - now).expect(UNPOISONED).0,
+                Some(end) if Some(end) == until => return Ok(Wake::TimedOut),
+                Some(_) => return Ok(Wake::Slice),
             };
+        }
+        books.wakeups[index(role)] -= 1;
+        Ok(Wake::Token)
+    }
+
+    #[cfg(loom)]
+    fn sleep(&self, role: Role, _: Option<Deadline>, _: Reach) -> Result<Wake, ParkFault> {
+        let mut books = self.open();
+        while books.wakeups[index(role)] == 0 {
+            if books.restless[index(role)] {
+                return Ok(Wake::Interrupted);
+            }
+            books = self.bell[index(role)].wait(books).expect(UNPOISONED);
         }
         books.wakeups[index(role)] -= 1;
         Ok(Wake::Token)

@@ -6,12 +6,12 @@ mod local;
 #[cfg(not(loom))]
 mod sysv;
 
-pub(crate) use barrier::{Fence, heavy_barrier};
+pub(crate) use barrier::{Fence, Reach, heavy_barrier};
 pub(crate) use local::Local;
 #[cfg(not(loom))]
 pub(crate) use sysv::{SET_SIZE, Semaphores};
 #[cfg(not(loom))]
-pub(crate) use time::{Deadline, PULSE, coarse_now, passed};
+pub(crate) use time::{Deadline, PULSE, SLICE, coarse_now, passed};
 
 /// Why the books cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +24,13 @@ pub(crate) enum ParkFault {
 
 #[cfg(not(loom))]
 mod time {
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     /// When to stop waiting.
     pub(crate) type Deadline = Instant;
+
+    /// How long a sleep lasts at most that a publisher may have missed.
+    pub(crate) const SLICE: Duration = Duration::from_millis(10);
 
     /// How long nothing must have been found before the kernel is asked about the peer, in nanoseconds.
     pub(crate) const PULSE: u64 = 5_000_000;

@@ -12,10 +12,9 @@
 //! stands on attach and detach alone: on a wake-up it would overflow after 32,767, and an exit would take back
 //! wake-ups that were used.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::barrier::heavy_barrier_works;
-use super::{Deadline, ParkFault};
+use super::{Deadline, ParkFault, Reach, SLICE};
 use crate::ring::{Parking, Role, Wake};
 use crate::sys::Errno;
 use crate::sys::sem::{self, SemId, SemOp};
@@ -34,8 +33,6 @@ pub(crate) const SET_SIZE: i32 = 9;
 const MARKS: [i16; 2] = [0x5269, 0x6e67];
 /// As many wake-ups as can be promised at a time, with room to spare.
 const WAKEUPS_KEPT: i32 = 1024;
-/// How long a sleep lasts at most where publishers cannot be ordered from here.
-const SLICE: Duration = Duration::from_millis(10);
 
 fn counter(role: Role) -> u16 {
     match role {
@@ -56,16 +53,11 @@ fn door(role: Role) -> u16 {
 #[derive(Debug)]
 pub(crate) struct Semaphores {
     id: SemId,
-    /// Whether a sleep may last until it is ended.
-    unbounded: bool,
 }
 
 impl Semaphores {
     pub(crate) fn new(id: SemId) -> Self {
-        Self {
-            id,
-            unbounded: heavy_barrier_works(),
-        }
+        Self { id }
     }
 
     /// Marks a fresh set as that of the segment, for collectors, in one step.
@@ -187,8 +179,9 @@ impl Parking for Semaphores {
         ];
         match self.run_draining(&ops) {
             Ok(()) => {
-                // Alone in its role, and not asleep: whoever these were promised to is dead.
-                self.drain(door(role), 0)?;
+                // Alone in its role, and not asleep: whoever these were promised to is dead. An error would be met
+                // again by whoever sleeps; the role is taken.
+                let _ = self.drain(door(role), 0);
                 Ok(true)
             }
             Err(ParkFaultOrBusy::Busy) => Ok(false),
@@ -215,13 +208,13 @@ impl Parking for Semaphores {
         Ok(value.unsigned_abs())
     }
 
-    fn sleep(&self, role: Role, until: Option<Deadline>) -> Result<Wake, ParkFault> {
+    fn sleep(&self, role: Role, until: Option<Deadline>, reach: Reach) -> Result<Wake, ParkFault> {
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-        let slice = if self.unbounded { None } else { Some(SLICE) };
-        let (limit, end) = match (left, slice) {
-            (Some(left), Some(slice)) if slice < left => (Some(slice), Wake::Slice),
+        let (limit, end) = match (left, reach) {
+            (Some(left), Reach::Fenced) if SLICE < left => (Some(SLICE), Wake::Slice),
             (Some(left), _) => (Some(left), Wake::TimedOut),
-            (None, slice) => (slice, Wake::Slice),
+            (None, Reach::Fenced) => (Some(SLICE), Wake::Slice),
+            (None, Reach::All) => (None, Wake::Slice),
         };
         match sem::semtimedop(self.id, &[SemOp::take(door(role), 1)], limit) {
             Ok(()) => Ok(Wake::Token),

@@ -23,6 +23,10 @@
 //! published before the death, and go off with it. So whoever was woken while others sleep on asks whether the peer is
 //! gone, and if so wakes the next, once for each end of the peer.
 //!
+//! Why wake-ups do not pile up: one too many is taken by a later sleep, which finds nothing. Did that sleep leave its number
+//! behind, a publisher would add another wake-up for it, and so on for ever. So who is alone in its role takes its
+//! number off after each sleep. (Several in a role cannot know whose number it is.)
+//!
 //! Why withdrawing may fail: `sleepers` is then 0, so somebody has promised us a wake-up. It is left to
 //! be taken by whoever sleeps next, who looks again.
 
@@ -179,6 +183,8 @@ pub(crate) struct Waiter<'a> {
     pub(crate) parking: &'a dyn Parking,
     pub(crate) role: Role,
     pub(crate) patience: Patience,
+    /// Whether nobody else can be in the same role.
+    pub(crate) alone: bool,
 }
 
 impl Waiter<'_> {
@@ -206,23 +212,17 @@ impl Waiter<'_> {
         loop {
             // Relaxed: ordered against the look by the heavy barrier (E3).
             sleepers(self.control, self.role).fetch_add(1, Ordering::Relaxed);
-            parking::heavy_barrier();
-            match self.judge(&mut look) {
-                Ok(None) => {}
-                Ok(Some(found)) => {
-                    take_off(self.control, self.role);
-                    return Ok(found);
-                }
-                Err(stop) => {
-                    take_off(self.control, self.role);
-                    return Err(stop);
-                }
-            }
-            let end = self.parking.sleep(self.role, until)?;
-            if end == Wake::Token {
-                self.pass_on(&mut passed_on)?;
-            } else {
+            let reach = parking::heavy_barrier();
+            let verdict = self.judge(&mut look);
+            if let Some(verdict) = verdict.transpose() {
                 take_off(self.control, self.role);
+                return verdict;
+            }
+            let end = self.parking.sleep(self.role, until, reach)?;
+            if self.alone || end != Wake::Token {
+                take_off(self.control, self.role);
+            } else {
+                self.pass_on(&mut passed_on)?;
             }
             if let Some(stop) = self.ending(end) {
                 return look()?.ok_or(stop);

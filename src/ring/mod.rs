@@ -19,6 +19,8 @@
 
 mod cursor;
 mod handshake;
+#[cfg(not(loom))] // loom has no time in which a peer could get ahead
+mod heels;
 pub(crate) mod roster;
 mod side;
 mod spin;
@@ -33,8 +35,8 @@ pub(crate) use side::End;
 pub(crate) use side::{Read, Side, Write};
 
 use crate::memory::Control;
-use crate::parking::{Deadline, ParkFault};
-use crate::sync::Ordering;
+use crate::parking::{Deadline, ParkFault, Reach};
+use crate::sync::{Ordering, fence};
 
 /// Why the core cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +88,10 @@ impl Role {
 
 /// Items in the ring at this moment, as far as can be told from outside.
 pub(crate) fn len(control: &Control, capacity: usize) -> usize {
-    // Acquire, E2, consumed first: it brings what the consumer had seen of `produced`, so the difference is not negative.
-    let consumed = control.consumed.load(Ordering::Acquire);
+    // E2, consumed first: it brings what the consumer had seen of `produced`, so the difference is not negative. By a
+    // fence, since in memory that is mapped for reading only, no load but a relaxed one is promised to work.
+    let consumed = control.consumed.load(Ordering::Relaxed);
+    fence(Ordering::Acquire);
     let produced = control.produced.load(Ordering::Relaxed);
     // Above the capacity, the consumer was that much further by the second load.
     cursor::used(produced, consumed, capacity).unwrap_or(capacity)
@@ -111,7 +115,8 @@ pub(crate) enum Wake {
 /// Two implementations: System V semaphores, and an in-process one that loom can run. Both promise that
 /// when a participant dies its attachment ends and one wake-up is added on each side, in one step.
 pub(crate) trait Parking: Send + Sync + core::fmt::Debug {
-    /// Takes the role if nobody has it, in one step. `Ok(false)` when somebody lives in it.
+    /// Takes the role if nobody has it, in one step. `Ok(false)` when somebody lives in it. Wake-ups that were promised to
+    /// former holders are discarded.
     fn attach(&self, role: Role) -> Result<bool, ParkFault>;
 
     /// Gives the role up, with the same wake-ups as a death.
@@ -120,8 +125,9 @@ pub(crate) trait Parking: Send + Sync + core::fmt::Debug {
     /// How many hold the role. Once it reads 0, none of the former holders can store into the ring (E4).
     fn attached(&self, role: Role) -> Result<u32, ParkFault>;
 
-    /// Sleeps until a wake-up for `role` can be taken, or the deadline.
-    fn sleep(&self, role: Role, until: Option<Deadline>) -> Result<Wake, ParkFault>;
+    /// Sleeps until a wake-up for `role` can be taken, or the deadline; not for long if some publishers may have missed
+    /// the sleeper.
+    fn sleep(&self, role: Role, until: Option<Deadline>, reach: Reach) -> Result<Wake, ParkFault>;
 
     /// Adds one wake-up for `role`.
     fn wake(&self, role: Role) -> Result<(), ParkFault>;

@@ -6,8 +6,12 @@
 use core::marker::PhantomData;
 
 use super::cursor::{self, Corrupt, Run};
+#[cfg(not(loom))]
+use super::handshake::Strategy;
 use super::handshake::{self, Patience, Stop, Waiter};
-use super::spin::{self, Pulse};
+#[cfg(not(loom))]
+use super::heels;
+use super::spin::Pulse;
 use super::{Fault, Parking, Role, roster};
 use crate::item::Item;
 use crate::memory::{Control, View};
@@ -198,6 +202,17 @@ impl<T: Item, E: End> Side<T, E> {
         let _ = handshake::wake_one(self.view.control(), &*self.parking, E::ROLE.peer());
     }
 
+    /// Looks whether `wanted` slots are this side's, for no longer than a peer at work lets it wait.
+    #[cfg(not(loom))]
+    pub(crate) fn look_closely(
+        &mut self,
+        wanted: usize,
+        strategy: Strategy,
+    ) -> Result<Option<usize>, Fault> {
+        let ahead = heels::ahead(self.capacity(), size_of::<T>());
+        heels::closely(strategy, wanted, ahead, || self.look())
+    }
+
     /// Waits until at least `wanted` slots are this side's; returns how many are.
     #[cold]
     pub(crate) fn wait(
@@ -206,17 +221,13 @@ impl<T: Item, E: End> Side<T, E> {
         patience: Patience,
         until: Option<Deadline>,
     ) -> Result<usize, Stop> {
-        let ahead = spin::ahead(self.capacity(), size_of::<T>());
-        let closely = spin::closely(patience.strategy, wanted, ahead, || self.look());
-        if let Some(room) = closely? {
-            return Ok(room);
-        }
         let (view, parking) = (self.view.clone(), Arc::clone(&self.parking));
         let waiter = Waiter {
             control: view.control(),
             parking: &*parking,
             role: E::ROLE,
             patience,
+            alone: true,
         };
         waiter.wait(until, || {
             let room = self.look()?;

@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::rendezvous::{self, Record};
 use super::{Plan, Segment, limits};
 use crate::error::Error;
-use crate::memory::{Expected, Facts, NAME_MAX, Region, segment_size};
+use crate::memory::{Facts, NAME_MAX, Region};
 use crate::name::Name;
 use crate::parking::{SET_SIZE, Semaphores};
 use crate::sys::key::Key;
@@ -23,7 +23,7 @@ use crate::sys::{Errno, Ownership, memory, proc, undo};
 
 /// Creates a ring that has no name yet, or says that the name is taken.
 pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
-    let size = check(plan)?;
+    let size = plan.size()?;
     check_undo()?;
     match name {
         Name::Key(Key::PRIVATE) => Err(super::no_key(name)),
@@ -72,19 +72,6 @@ pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
             why: "the kernel gives ids; create a private ring and pass its id on",
         }),
     }
-}
-
-fn check(plan: &Plan) -> Result<usize, Error> {
-    let Expected { item_size, .. } = plan.expected;
-    let bad = |why| Error::BadCapacity {
-        capacity: plan.capacity,
-        item_size,
-        why,
-    };
-    if plan.capacity == 0 {
-        return Err(bad("it would hold nothing"));
-    }
-    segment_size(plan.capacity, item_size).ok_or_else(|| bad("it would exceed the address space"))
 }
 
 /// Whether the kernel keeps SEM_UNDO's promise: asked in each process until there is an answer.

@@ -20,7 +20,7 @@ pub(crate) use remove::remove;
 pub(crate) use survey::status;
 
 use crate::error::Error;
-use crate::memory::{Expected, Facts, Region};
+use crate::memory::{Expected, Facts, Region, segment_size};
 use crate::name::Name;
 use crate::parking::Semaphores;
 use crate::sync::{Arc, Ordering};
@@ -52,6 +52,28 @@ pub(crate) struct Plan {
     pub(crate) capacity: usize,
     pub(crate) access: Access,
     pub(crate) pages: Pages,
+}
+
+impl Plan {
+    /// Bytes of the segment, if there can be such a ring.
+    pub(crate) fn size(&self) -> Result<usize, Error> {
+        let Expected { item_size, .. } = self.expected;
+        let bad = |why| Error::BadCapacity {
+            capacity: self.capacity,
+            item_size,
+            why,
+        };
+        if self.capacity == 0 {
+            return Err(bad("it would hold nothing"));
+        }
+        segment_size(self.capacity, item_size)
+            .ok_or_else(|| bad("it would exceed the address space"))
+    }
+}
+
+/// Says that this process has no memory for a ring of that size.
+pub(crate) fn out_of_memory(size: usize) -> Error {
+    limits::out_of_memory(size, Errno::ENOMEM)
 }
 
 /// A ring's segment, attached and validated.

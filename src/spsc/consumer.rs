@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::handle::{Handle, Peer, after};
 use crate::error::{Fault, PopError, PopTimeoutError, TryPopError};
 use crate::item::Item;
-use crate::ring::{PeerLoss, Read, Side, Strategy};
+use crate::ring::{PeerLoss, Read, Strategy};
 
 /// The one who pops. Made by [`Ring::consumer`](super::Ring::consumer).
 ///
@@ -149,7 +149,7 @@ impl<T: Item> Consumer<T> {
     pub fn peek(&mut self, n: usize) -> Result<Items<'_, T>, PopError> {
         let len = self.some_items(n.max(1))?;
         Ok(Items {
-            side: &mut self.handle.side,
+            handle: &mut self.handle,
             len,
         })
     }
@@ -169,7 +169,7 @@ impl<T: Item> Consumer<T> {
         }
         let len = wanted.min(self.handle.side.known_room());
         Ok(Items {
-            side: &mut self.handle.side,
+            handle: &mut self.handle,
             len,
         })
     }
@@ -194,7 +194,7 @@ impl<T: Item> Consumer<T> {
         }
         let len = wanted.min(self.handle.side.known_room());
         Ok(Items {
-            side: &mut self.handle.side,
+            handle: &mut self.handle,
             len,
         })
     }
@@ -301,10 +301,12 @@ impl<T: Item> Iterator for Iter<'_, T> {
 }
 
 /// Items that are still in the ring.
+///
+/// Its methods panic in a forked child: the items are the parent's, who may have released them since.
 #[derive(Debug)]
 #[must_use = "the items stay in the ring until they are released"]
 pub struct Items<'a, T: Item> {
-    side: &'a mut Side<T, Read>,
+    handle: &'a mut Handle<T, Read>,
     len: usize,
 }
 
@@ -321,7 +323,8 @@ impl<T: Item> Items<'_, T> {
     /// where that matters, copy them first ([`Consumer::pop_slice`]).
     #[inline]
     pub fn as_slices(&self) -> (&[T], &[T]) {
-        self.side.slices(self.len)
+        self.handle.assert_not_forked();
+        self.handle.side.slices(self.len)
     }
 
     /// The items in order.
@@ -339,7 +342,8 @@ impl<T: Item> Items<'_, T> {
     #[inline]
     pub fn release(self, n: usize) {
         assert!(n <= self.len, "cannot release {n} items of {}", self.len);
-        self.side.hand_over(n);
+        self.handle.assert_not_forked();
+        self.handle.side.hand_over(n);
     }
 
     /// Takes them all out of the ring.

@@ -128,7 +128,16 @@ impl<T: Item, E: End> Handle<T, E> {
     #[cold]
     pub(super) fn wait(&mut self, wanted: usize, until: Option<Deadline>) -> Result<usize, Halt> {
         self.check()?;
+        if let Some(room) = self.side.look_closely(wanted, self.patience.strategy)? {
+            return Ok(room);
+        }
         Ok(self.side.wait(wanted, self.patience, until)?)
+    }
+
+    /// For guards, whose methods have no error to return.
+    #[inline(always)]
+    pub(super) fn assert_not_forked(&self) {
+        assert!(self.incarnation.is_current(), "{}", Fault::Forked);
     }
 
     /// What must hold before anything is done: the process is the one that attached, and the peer is not known to be gone.

@@ -51,9 +51,8 @@ use handle::Handle;
 
 use crate::error::Error;
 use crate::item::Item;
-use crate::memory::{View, segment_size};
+use crate::memory::View;
 use crate::name::Name;
-use crate::parking::Local;
 use crate::ring::{End, Parking, Read, Role, Side, Write};
 use crate::segment::{Segment, Status};
 use crate::sync::Arc;
@@ -141,23 +140,9 @@ impl<T: Item> Ring<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::BadCapacity`].
+    /// [`Error::BadCapacity`]; [`Error::Limit`] when there is no memory.
     pub fn in_process(capacity: usize) -> Result<Self, Error> {
-        let bad = |why| Error::BadCapacity {
-            capacity,
-            item_size: size_of::<T>(),
-            why,
-        };
-        if capacity == 0 {
-            return Err(bad("it would hold nothing"));
-        }
-        let len = segment_size(capacity, size_of::<T>())
-            .ok_or_else(|| bad("it would exceed the address space"))?;
-        Ok(Self {
-            view: View::on_heap(capacity, len),
-            parking: Arc::new(Local::new()),
-            segment: None,
-        })
+        Options::new().capacity(capacity).in_process()
     }
 
     fn of_segment(segment: Segment) -> Self {

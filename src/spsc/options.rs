@@ -3,9 +3,11 @@
 use super::{KIND, Ring};
 use crate::error::Error;
 use crate::item::Item;
-use crate::memory::{ALIGN_MAX, Expected};
+use crate::memory::{ALIGN_MAX, Expected, View};
 use crate::name::Name;
+use crate::parking::Local;
 use crate::segment::{self, Access, Pages, Plan};
+use crate::sync::Arc;
 
 /// How often [`Options::open_or_create`] tries anew when others create and remove at the same time.
 const TRIES: u32 = 100;
@@ -153,6 +155,22 @@ impl Options {
             }
         }
         self.open(&name)
+    }
+
+    /// Creates a ring for threads of this process: see [`Ring::in_process`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn in_process<T: Item>(&self) -> Result<Ring<T>, Error> {
+        let plan = self.plan::<T>();
+        let len = plan.size()?;
+        let view = View::on_heap(plan.capacity, len).ok_or_else(|| segment::out_of_memory(len))?;
+        Ok(Ring {
+            view,
+            parking: Arc::new(Local::new()),
+            segment: None,
+        })
     }
 
     fn plan<T: Item>(&self) -> Plan {

@@ -164,7 +164,7 @@ impl<T: Item> Producer<T> {
             self.handle.wait(len, None).map_err(|halt| halt.push(()))?;
         }
         Ok(Room {
-            side: &mut self.handle.side,
+            handle: &mut self.handle,
             len,
             filled: 0,
         })
@@ -185,7 +185,7 @@ impl<T: Item> Producer<T> {
         }
         let len = wanted.min(self.handle.side.known_room());
         Ok(Room {
-            side: &mut self.handle.side,
+            handle: &mut self.handle,
             len,
             filled: 0,
         })
@@ -272,10 +272,12 @@ impl<T: Item> Producer<T> {
 }
 
 /// Free slots of a ring, to be filled in place.
+///
+/// Its methods panic in a forked child: the slots are the parent's, and writing them would spoil what that one writes.
 #[derive(Debug)]
 #[must_use = "nothing is pushed until the room is committed"]
 pub struct Room<'a, T: Item> {
-    side: &'a mut Side<T, Write>,
+    handle: &'a mut Handle<T, Write>,
     len: usize,
     /// How many slots `write` has filled.
     filled: usize,
@@ -292,7 +294,8 @@ impl<T: Item> Room<'_, T> {
     #[inline]
     pub fn write(&mut self, items: &[T]) -> usize {
         let now = items.len().min(self.len - self.filled);
-        self.side.fill(self.filled, &items[..now]);
+        let filled = self.filled;
+        self.side().fill(filled, &items[..now]);
         self.filled += now;
         now
     }
@@ -302,7 +305,8 @@ impl<T: Item> Room<'_, T> {
     /// They hold what was there before: old items, or zeroes.
     #[inline]
     pub fn as_mut_slices(&mut self) -> (&mut [T], &mut [T]) {
-        self.side.slices_mut(self.len)
+        let len = self.len;
+        self.side().slices_mut(len)
     }
 
     /// Publishes the first `n` slots, together, and gives the others back.
@@ -311,13 +315,13 @@ impl<T: Item> Room<'_, T> {
     ///
     /// When `n` is larger than [`Room::len`].
     #[inline]
-    pub fn commit(self, n: usize) {
+    pub fn commit(mut self, n: usize) {
         assert!(
             n <= self.len,
             "cannot commit {n} items in room for {}",
             self.len
         );
-        self.side.hand_over(n);
+        self.side().hand_over(n);
     }
 
     /// Publishes what [`Room::write`] has written.
@@ -325,5 +329,12 @@ impl<T: Item> Room<'_, T> {
     pub fn commit_written(self) {
         let filled = self.filled;
         self.commit(filled);
+    }
+
+    /// The side, in the process that it belongs to.
+    #[inline(always)]
+    fn side(&mut self) -> &mut Side<T, Write> {
+        self.handle.assert_not_forked();
+        &mut self.handle.side
     }
 }
