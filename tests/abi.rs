@@ -590,6 +590,21 @@ fn each_forged_field_is_found_out_or_harmless() {
 }
 
 #[test]
+fn sizes_that_agree_with_each_other_and_not_with_the_segment_are_found_out() {
+    apart(|| {
+        let key = Key::new(7);
+        for capacity in [3, 5, 1000, 1 << 30, 1 << 50] {
+            let ring = Ring::<u64>::create(key, 4).unwrap();
+            let raw = Raw::attach(id_of(&ring));
+            forge(&raw, "capacity", capacity);
+            forge(&raw, "segment_size", 4096 + capacity * 8);
+            assert_eq!(use_all(&key.into()), Verdict::Corrupt, "{capacity}");
+            ringpipe::remove(key).unwrap();
+        }
+    });
+}
+
+#[test]
 fn a_forged_set_id_leads_to_no_foreign_set() {
     apart(|| {
         let key = Key::new(7);

@@ -10,6 +10,7 @@ use std::mem::forget;
 use std::num::NonZeroU8;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -712,10 +713,14 @@ fn at_once(work: impl Fn() -> Ring<u64>) -> Vec<u64> {
                 while shared.get(0) < PROCESSES as u64 {
                     thread::yield_now();
                 }
-                let ring = work();
-                shared.set(2 + index, u64::from(id_of(&ring).raw().unsigned_abs()));
+                let ring = catch_unwind(AssertUnwindSafe(&work));
+                if let Ok(ring) = &ring {
+                    shared.set(2 + index, u64::from(id_of(ring).raw().unsigned_abs()));
+                }
+                // Also when it has failed: the others wait for it.
                 shared.add(1);
                 shared.until(1, PROCESSES as u64);
+                drop(ring.unwrap_or_else(|panic| resume_unwind(panic)));
             })
         })
         .collect();
@@ -937,8 +942,13 @@ fn a_creator_killed_anywhere_leaves_a_key_that_can_be_had_but_for_one_moment() {
     apart(|| {
         let mut traces = Vec::new();
         let mut states = Vec::new();
+        let mut options = Options::new();
+        let root = Uid::effective().is_root();
+        if root {
+            options = options.uid(1234);
+        }
         killed_everywhere(
-            || forget(Ring::<u64>::create(KEY, 4).unwrap()),
+            || forget(options.create::<u64>(KEY).unwrap()),
             |halts| {
                 let state = under_key();
                 // Who finds an empty segment waits for its creator, so once is enough.
@@ -949,7 +959,11 @@ fn a_creator_killed_anywhere_leaves_a_key_that_can_be_had_but_for_one_moment() {
                     UnderKey::Empty if wait => drop(refused!(Ring::<u64>::open(KEY), NotARing)),
                     UnderKey::Empty => {}
                     UnderKey::HalfMade => drop(refused!(Ring::<u64>::open(KEY), NotReady)),
-                    UnderKey::Ready => drop(Ring::<u64>::open(KEY).unwrap()),
+                    UnderKey::Ready => {
+                        let ring = Ring::<u64>::open(KEY).unwrap();
+                        let owner = ring.status().unwrap().unwrap().uid;
+                        assert!(!root || owner == 1234, "it is ready when it was given away");
+                    }
                 }
                 // Halts are at the beginning and the end of a call in turn.
                 let made = if halts / 2 % 2 == 0 || state == UnderKey::Empty {

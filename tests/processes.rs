@@ -383,9 +383,20 @@ fn a_handle_that_came_through_a_fork_is_refused_and_does_no_harm() {
         #[allow(unsafe_code)]
         drop(unsafe { std::ptr::read(rx) });
         shared.set(0, 1);
+        // Its own end would undo what its drops did to the semaphores: we look before.
+        shared.until(1, 1);
     });
+    shared.until(0, 1);
+    assert!(
+        matches!(tx.peer(), Ok(Peer::Alive { .. })),
+        "the child's drop has ended nothing"
+    );
+    assert!(
+        matches!(rx.peer(), Ok(Peer::Alive { .. })),
+        "the child's drop has ended nothing"
+    );
+    shared.set(1, 1);
     child.join();
-    assert_eq!(shared.get(0), 1);
     assert_eq!(rx.pop(), Ok(1), "nothing was pushed or taken by the child");
     assert!(
         matches!(rx.peer(), Ok(Peer::Alive { .. })),

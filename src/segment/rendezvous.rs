@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::Access;
 use crate::sys::shm::ShmId;
-use crate::sys::{file, proc};
+use crate::sys::{Errno, file, proc};
 
 const FIRST_LINE: &str = "ringpipe 1";
 /// No rendezvous file is longer.
@@ -85,7 +85,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Found> {
         Ok(file) => read_file(&file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
         // Sockets cannot be opened.
-        Err(error) if error.raw_os_error() == Some(libc::ENXIO) => Ok(Found::Foreign),
+        Err(error) if error.raw_os_error() == Some(Errno::ENXIO.raw()) => Ok(Found::Foreign),
         Err(error) => Err(error),
     }
 }

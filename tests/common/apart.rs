@@ -2,8 +2,9 @@
 //! whatever a test leaves in it ends with it.
 
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
-use std::{fs, io};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
+use std::{fs, io, process};
 
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, killpg};
@@ -26,6 +27,7 @@ pub fn apart(body: impl FnOnce()) {
 /// The same in a process that has not used the library yet, for files where no test does otherwise: what another thread
 /// is about to do once in the process, the child would wait for in vain.
 pub fn apart_unprepared(body: impl FnOnce()) {
+    show_panics_of_children();
     // SAFETY: the child uses nothing that another thread of the test may hold locked, but for the allocator, which
     // the C library makes usable in children, and ends by `_exit`.
     #[allow(unsafe_code)]
@@ -52,14 +54,27 @@ pub fn apart_unprepared(body: impl FnOnce()) {
     }
 }
 
+/// The test harness would keep what a child's panic says in the child's memory.
+fn show_panics_of_children() {
+    static DONE: Once = Once::new();
+    // Here and not in the child, which would wait for ever for a lock that another thread had when it was forked.
+    DONE.call_once(|| {
+        let parent = process::id();
+        let usual = take_hook();
+        set_hook(Box::new(move |panic| {
+            if process::id() == parent {
+                usual(panic);
+            } else {
+                let _ = writeln!(io::stderr(), "{panic}");
+            }
+        }));
+    });
+}
+
 fn in_namespace(body: impl FnOnce()) -> i32 {
     let own = Pid::from_raw(0);
     setpgid(own, own).expect("a process can lead a group");
     alarm::set(PATIENCE);
-    // The test harness would keep the message in this process's memory.
-    set_hook(Box::new(|panic| {
-        let _ = writeln!(io::stderr(), "{panic}");
-    }));
     let mut flags = CloneFlags::CLONE_NEWIPC;
     flags.set(CloneFlags::CLONE_NEWUSER, !Uid::effective().is_root());
     if unshare(flags).is_err() {
