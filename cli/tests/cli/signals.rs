@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::Stdio;
 
-use nix::libc;
+use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
 
 use crate::support::{Case, Process, noise, until};
@@ -69,7 +69,7 @@ fn a_receiver_that_waits_for_a_sender_can_be_ended() {
 fn fill(pipe: &PipeWriter) {
     let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
     let mut filler = OpenOptions::new();
-    let filler = filler.write(true).custom_flags(libc::O_NONBLOCK);
+    let filler = filler.write(true).custom_flags(OFlag::O_NONBLOCK.bits());
     let mut filler = filler.open(path).unwrap();
     while filler.write(&[0; 4096]).is_ok() {}
 }
