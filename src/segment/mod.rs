@@ -2,6 +2,7 @@
 //!
 //! May use everything below it (`sys`, `memory`, `parking`); nothing of the hot path comes here.
 
+mod collect;
 mod create;
 mod limits;
 mod open;
@@ -9,7 +10,8 @@ mod remove;
 mod rendezvous;
 mod survey;
 
-pub use survey::{Garbage, RingState, Side, Status, collect, list};
+pub use collect::{Garbage, collect};
+pub use survey::{RingState, Side, Status, list};
 
 use std::io;
 use std::path::{Path, PathBuf};
