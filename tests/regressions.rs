@@ -8,6 +8,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use common::Place;
 use common::apart::{apart, segments, sets};
+use common::steps::Stepped;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Uid, setuid};
 use ringpipe::spsc::{Options, Ring};
@@ -217,5 +218,44 @@ fn a_thread_in_a_namespace_of_its_own_gave_the_name_of_another() {
             assert!(Ring::<u8>::open(place.path()).is_ok());
         };
         std::thread::scope(|scope| scope.spawn(in_thread).join().unwrap());
+    });
+}
+
+/// Runs `work` again and again, and at its first halt, its second and so on, `meanwhile`; `look` comes after its end.
+fn disturbed_everywhere(work: impl Fn(), mut meanwhile: impl FnMut(), mut look: impl FnMut()) {
+    for halts in 1.. {
+        let mut process = Stepped::new(&work);
+        if !(0..halts).all(|_| process.step()) {
+            return;
+        }
+        meanwhile();
+        process.finish();
+        look();
+    }
+}
+
+#[test]
+fn a_ring_replaced_under_its_remover_lost_its_name_and_stayed() {
+    apart(|| {
+        let place = Place::new();
+        drop(Ring::<u8>::create(place.path(), 1).unwrap());
+        disturbed_everywhere(
+            || drop(ringpipe::remove(place.path())),
+            || {
+                let file = fs::File::open(place.path());
+                if file.is_ok_and(|file| file.try_lock().is_err()) {
+                    return; // nobody replaces it while it is locked
+                }
+                let _ = ringpipe::remove(place.path());
+                let ring = Ring::<u8>::create(place.path(), 1).unwrap();
+                ring.producer().unwrap().push(1).unwrap();
+            },
+            || {
+                ringpipe::collect(&[], false).unwrap();
+                let named = usize::from(place.path().exists());
+                assert_eq!((segments().len(), sets().len()), (named, named));
+                drop(Ring::<u8>::open_or_create(place.path(), 1).unwrap());
+            },
+        );
     });
 }

@@ -68,13 +68,8 @@ pub(crate) struct Segment {
 
 impl Segment {
     fn of_region(name: Name, id: ShmId, facts: Facts, region: Region) -> Self {
-        let set = SemId::from_raw(facts.sem_id);
-        let semaphores = Arc::new(Semaphores::new(set));
-        let region = if semaphores.are_of(id) {
-            region.with_farewell(id, set)
-        } else {
-            region // gone already, or not ours to remove
-        };
+        let region = with_farewell(region, id, &facts);
+        let semaphores = Arc::new(Semaphores::new(SemId::from_raw(facts.sem_id)));
         Self {
             name,
             id,
@@ -101,6 +96,15 @@ impl Segment {
         // A private ring is marked for removal from the beginning; one opened by its id may be private.
         let named = matches!(self.name, Name::Path(_) | Name::Key(_));
         named && shm::shmctl_stat(self.id).map_or(true, |stat| stat.removed)
+    }
+}
+
+/// The region, to take the semaphores away with its last user, if they are there and the segment's.
+fn with_farewell(region: Region, id: ShmId, facts: &Facts) -> Region {
+    let set = SemId::from_raw(facts.sem_id);
+    match Semaphores::read_mark(set) {
+        Ok(Some((marked, _))) if marked == id => region.with_farewell(id, set),
+        _ => region, // gone already, or not ours to remove
     }
 }
 

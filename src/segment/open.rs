@@ -85,7 +85,7 @@ pub(super) fn by_key(name: &Name, key: Key) -> Result<ShmId, Error> {
 }
 
 /// The record under `path`, if it is of this boot and this namespace.
-fn read_record(name: &Name, path: &Path) -> Result<Record, Error> {
+pub(super) fn read_record(name: &Name, path: &Path) -> Result<Record, Error> {
     let found = rendezvous::read(path)
         .map_err(|source| super::of_guarded_file(name, path, "open", source))?;
     let record = match found {
