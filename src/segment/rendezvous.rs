@@ -3,10 +3,12 @@
 //! Five lines of text that name the segment and what it must hold to be the right one. The file is complete before it
 //! has a name (it is linked into place), so nobody ever reads half of one, and two creators cannot both win.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::Access;
 use crate::sys::shm::ShmId;
@@ -15,6 +17,10 @@ use crate::sys::{file, proc};
 const FIRST_LINE: &str = "ringpipe 1";
 /// No rendezvous file is longer.
 const LENGTH_MAX: u64 = 512;
+/// How long to wait for others who take the same name away.
+const LOCK_TIME: Duration = Duration::from_secs(2);
+/// How often to look whether they are done.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// What a rendezvous file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,20 +162,31 @@ fn write_record(mut file: &File, record: &Record, access: &Access) -> io::Result
 /// Takes the name away if it still leads to `record`. `Ok(false)` when it leads elsewhere.
 ///
 /// Under a lock on the file, so that two processes that both found a stale name cannot take away the
-/// fresh one that a third has put there meanwhile.
+/// fresh one that a third has put there meanwhile. `WouldBlock` when somebody does not let go of such a lock.
 pub(crate) fn withdraw(path: &Path, record: &Record) -> io::Result<bool> {
     let file = match file::open_without_waiting(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
     };
-    file.lock()?; // released when the file is closed, by whatever end
+    lock(&file)?; // released when the file is closed, by whatever end
     let same_record = matches!(read_file(&file)?, Found::Record(found) if found == *record);
     if !same_record || !still_named(&file, path)? {
         return Ok(false);
     }
     fs::remove_file(path)?;
     Ok(true)
+}
+
+/// Locks the file, but waits no longer than removers take: whoever may read it can hold a lock on it for ever.
+fn lock(file: &File) -> io::Result<()> {
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if start.elapsed() < LOCK_TIME => thread::sleep(LOOK),
+            locked => return Ok(locked?),
+        }
+    }
 }
 
 fn still_named(file: &File, path: &Path) -> io::Result<bool> {
