@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::Place;
 use common::apart::{apart, segments, sets};
-use common::steps::Stepped;
+use common::steps::{Stepped, killed_everywhere};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Uid, setuid};
 use ringpipe::spsc::{Options, Ring};
@@ -276,4 +276,42 @@ fn whoever_could_read_a_name_kept_others_from_removing_it() {
     assert!(in_time);
     assert!(matches!(removed, Err(Error::File { action: "lock", .. })));
     ringpipe::remove(place.path()).unwrap();
+}
+
+#[test]
+fn a_ring_with_items_whose_remover_was_killed_stayed_for_ever() {
+    apart(|| {
+        let place = Place::new();
+        let create = || {
+            let ring = Ring::<u8>::open_or_create(place.path(), 1).unwrap();
+            let _ = ring.producer().unwrap().try_push(1);
+        };
+        create();
+        killed_everywhere(
+            || drop(ringpipe::remove(place.path())),
+            |_| {
+                ringpipe::collect(&[place.folder().to_owned()], false).unwrap();
+                let named = usize::from(place.path().exists());
+                assert_eq!((segments().len(), sets().len()), (named, named));
+                create();
+                assert_eq!(ringpipe::status(place.path()).unwrap().len, 1);
+            },
+        );
+    });
+}
+
+#[test]
+fn a_path_that_could_not_be_removed_lost_its_name() {
+    let place = Place::new();
+    fs::set_permissions(place.folder(), Permissions::from_mode(0o777)).unwrap();
+    let ring = Options::new()
+        .mode(0o666)
+        .create::<u8>(place.path())
+        .unwrap();
+    as_nobody(|| {
+        let removed = ringpipe::remove(place.path()).unwrap_err();
+        assert!(matches!(removed, Error::PermissionDenied { .. }));
+        assert!(!ring.is_removed());
+        assert!(place.path().exists());
+    });
 }

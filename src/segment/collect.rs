@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::rendezvous::{self, Found};
-use super::{limits, open, remove, stat};
+use super::{limits, note, open, remove, stat};
 use crate::error::Error;
-use crate::memory::Facts;
+use crate::memory::{Facts, Region};
 use crate::name::Name;
 use crate::parking::Semaphores;
 use crate::ring;
+use crate::sync::Ordering;
 use crate::sys::key::Key;
 use crate::sys::sem::{self, SemId};
 use crate::sys::shm::{self, ShmAtFlags, ShmId};
@@ -23,6 +24,8 @@ use crate::sys::{Errno, proc};
 pub enum Garbage {
     /// A ring whose creator was killed before it was ready.
     HalfMade(ShmId),
+    /// A ring whose name was taken away by a remover that did not live to finish, and that nobody is attached to.
+    Removed(ShmId),
     /// An empty ring that nobody is attached to and no name leads to.
     Nameless(ShmId),
     /// A semaphore set whose segment is gone.
@@ -37,6 +40,9 @@ impl core::fmt::Display for Garbage {
             Self::HalfMade(id) => {
                 write!(f, "segment {}: a ring whose creator was killed", id.raw())
             }
+            Self::Removed(id) => {
+                write!(f, "segment {}: a ring whose remover was killed", id.raw())
+            }
             Self::Nameless(id) => write!(
                 f,
                 "segment {}: an empty ring with no name and no user",
@@ -50,9 +56,9 @@ impl core::fmt::Display for Garbage {
 
 /// Removes what is provably dead, and nothing else; with `dry_run` it only tells.
 ///
-/// That is: half-made rings that nobody is attached to; rings without items, users and name; semaphore
-/// sets of rings that are gone; and, among `paths` and the files in the folders among them, names of rings that are gone. A ring
-/// with items in it is never removed, whoever has died.
+/// That is: half-made rings that nobody is attached to; rings without users whose removal was begun; rings without
+/// items, users and name; semaphore sets of rings that are gone; and, among `paths` and the files in the folders among
+/// them, names of rings that are gone. A ring with items in it that nobody has removed stays, whoever has died.
 ///
 /// # Errors
 ///
@@ -83,42 +89,64 @@ fn dead_segment(id: ShmId) -> Option<Garbage> {
     if remove::is_half_made(id) {
         return Some(Garbage::HalfMade(id));
     }
-    is_nameless(id)
-        .unwrap_or(false)
-        .then_some(Garbage::Nameless(id))
+    nameless(id).unwrap_or(None)
 }
 
-/// Whether a ring is empty, nobody is attached, and no name leads to it.
-fn is_nameless(id: ShmId) -> io::Result<bool> {
+/// The ring, if nobody is attached, no name leads to it, and it is empty or was removed.
+fn nameless(id: ShmId) -> io::Result<Option<Garbage>> {
     let Some(known) = stat(id)? else {
-        return Ok(false);
+        return Ok(None);
     };
     if known.nattch > 0 || known.key != Key::PRIVATE {
-        return Ok(false);
+        return Ok(None);
     }
     let attached = open::attach(&Name::Id(id), id, &known, ShmAtFlags::READ_ONLY);
     let Ok(Some(region)) = attached else {
-        return Ok(false);
+        return Ok(None);
     };
     let Ok(facts) = region.header().identity.read(known.size) else {
-        return Ok(false);
+        return Ok(None);
     };
-    let empty = ring::len(&region.header().control, facts.capacity) == 0;
-    let (path, mount) = region.header().name();
-    let path = PathBuf::from(OsString::from_vec(path));
-    let unreachable = path.as_os_str().is_empty() || leads_elsewhere(&path, mount, &facts)?;
+    let found = judge(id, &region, &facts)?;
     // Somebody may have come meanwhile: now only we must be attached.
-    Ok(empty && unreachable && stat(id)?.is_some_and(|now| now.nattch == 1))
+    let alone = stat(id)?.is_some_and(|now| now.nattch == 1);
+    Ok(found.filter(|_| alone))
 }
 
-/// Whether the path, which is one in mount namespace `mount`, certainly does not lead to that ring.
-fn leads_elsewhere(path: &Path, mount: u64, facts: &Facts) -> io::Result<bool> {
-    if mount != proc::mount_namespace()? || !rendezvous::folder_of(path).is_dir() {
-        return Ok(false); // it cannot be told from here
+/// What an attached ring is, as far as it tells by itself.
+fn judge(id: ShmId, region: &Region, facts: &Facts) -> io::Result<Option<Garbage>> {
+    let control = &region.header().control;
+    let way = way_to(region, facts)?;
+    // Relaxed: a note. A remover that was killed before it came to the name has removed nothing.
+    let removed = control.roster.removed.load(Ordering::Relaxed) == note::REMOVED;
+    if removed && way != Way::Leads {
+        return Ok(Some(Garbage::Removed(id)));
     }
-    Ok(match rendezvous::read(path)? {
-        Found::Nothing | Found::Foreign => true,
-        Found::Record(record) => record.cookie != facts.cookie,
+    let empty = ring::len(control, facts.capacity) == 0;
+    Ok((empty && way == Way::None).then_some(Garbage::Nameless(id)))
+}
+
+/// Whether a path leads to a ring.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    None,
+    Leads,
+    /// Not to be told from here.
+    Unknown,
+}
+
+fn way_to(region: &Region, facts: &Facts) -> io::Result<Way> {
+    let (path, mount) = region.header().name();
+    let path = PathBuf::from(OsString::from_vec(path));
+    if path.as_os_str().is_empty() {
+        return Ok(Way::None);
+    }
+    if mount != proc::mount_namespace()? || !rendezvous::folder_of(&path).is_dir() {
+        return Ok(Way::Unknown);
+    }
+    Ok(match rendezvous::read(&path)? {
+        Found::Record(record) if record.cookie == facts.cookie => Way::Leads,
+        _ => Way::None,
     })
 }
 
@@ -156,9 +184,11 @@ fn is_stale_name(path: &Path) -> io::Result<bool> {
 fn discard(garbage: &Garbage) -> Result<bool, Error> {
     let name = || Name::Private;
     match garbage {
-        Garbage::HalfMade(id) | Garbage::Nameless(id) => shm::shmctl_rmid(*id)
-            .map(|()| true)
-            .map_err(|errno| limits::of_call("shmctl(IPC_RMID)", &name(), "remove", errno)),
+        Garbage::HalfMade(id) | Garbage::Removed(id) | Garbage::Nameless(id) => {
+            shm::shmctl_rmid(*id)
+                .map(|()| true)
+                .map_err(|errno| limits::of_call("shmctl(IPC_RMID)", &name(), "remove", errno))
+        }
         Garbage::Semaphores(id) => sem::semctl_rmid(*id)
             .map(|()| true)
             .map_err(|errno| limits::of_call("semctl(IPC_RMID)", &name(), "remove", errno)),

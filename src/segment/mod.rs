@@ -30,6 +30,14 @@ use crate::sys::Errno;
 use crate::sys::sem::SemId;
 use crate::sys::shm::{self, ShmId, ShmStat};
 
+/// What the header's `removed` says.
+mod note {
+    /// Nothing is known against the name.
+    pub(super) const NAMED: u32 = 0;
+    /// The name was taken away, or is about to be.
+    pub(super) const REMOVED: u32 = 1;
+}
+
 /// Who may use a ring. Set explicitly: System V objects know no umask.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Access {
@@ -89,7 +97,7 @@ impl Segment {
             .roster
             .removed
             .load(Ordering::Relaxed)
-            != 0
+            == note::REMOVED
         {
             return true;
         }

@@ -8,14 +8,14 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::rendezvous::{self, Found, Record};
-use super::{limits, open, stat};
+use super::{limits, note, open, stat};
 use crate::error::Error;
 use crate::memory::{Facts, Region, Unfit};
 use crate::name::Name;
 use crate::sync::Ordering;
 use crate::sys::key::Key;
 use crate::sys::shm::{self, ShmAtFlags, ShmId};
-use crate::sys::{Errno, proc};
+use crate::sys::{Errno, Ownership, proc};
 
 /// Removes the ring of that name; a stale name is taken away too.
 pub(crate) fn remove(name: &Name) -> Result<(), Error> {
@@ -46,11 +46,17 @@ fn remove_path(name: &Name, path: &Path) -> Result<(), Error> {
     if !open::holds(doomed.region.as_ref(), record.cookie) {
         return clear_stale(path);
     }
-    // The name first: killed in between, a ring without a name stays for the collector, not a name without a ring.
-    if !withdraw(name, path, &record, "remove")? {
-        return Err(Error::NotFound { name: name.clone() });
+    doomed.check_permission(name)?;
+    // The note first, then the name: killed in between, a ring that a collector knows for a removed one stays, not a
+    // name without a ring.
+    doomed.note(note::REMOVED);
+    match withdraw(name, path, &record, "remove") {
+        Ok(true) => doomed.remove(name),
+        kept => {
+            doomed.note(note::NAMED);
+            kept.and(Err(Error::NotFound { name: name.clone() }))
+        }
     }
-    doomed.remove(name)
 }
 
 /// Removes a segment that holds a ring, finished or not; refuses any other.
@@ -102,22 +108,35 @@ impl Doomed {
         region.header().identity.read(self.size)
     }
 
+    /// Whether the kernel would let this process remove the segment: it asks for as much to set the owner, which here
+    /// stays the same.
+    fn check_permission(&self, name: &Name) -> Result<(), Error> {
+        let own = open::account(name, self.id)?;
+        let same = Ownership {
+            uid: own.uid,
+            gid: own.gid,
+            mode: own.mode,
+        };
+        shm::shmctl_set(self.id, same)
+            .map_err(|errno| limits::of_call("shmctl(IPC_SET)", name, "remove", errno))
+    }
+
     /// Marks the segment for removal and, if nobody is attached, removes its semaphores too.
     fn remove(self, name: &Name) -> Result<(), Error> {
         match shm::shmctl_rmid(self.id) {
             Ok(()) | Err(Errno::EINVAL | Errno::EIDRM) => {}
             Err(errno) => return Err(limits::of_call("shmctl(IPC_RMID)", name, "remove", errno)),
         }
-        self.note(1);
+        self.note(note::REMOVED);
         Ok(())
     }
 
     /// Leaves a note of the removal in the header, where that may be written.
-    fn note(&self, removed: u32) {
+    fn note(&self, note: u32) {
         if let (Some(region), Ok(_), true) = (&self.region, self.read(), self.writable) {
             // Relaxed: for people and for slow paths.
             let roster = &region.header().control.roster;
-            roster.removed.store(removed, Ordering::Relaxed);
+            roster.removed.store(note, Ordering::Relaxed);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-use super::{Segment, open};
+use super::{Segment, note, open};
 use crate::error::Error;
 use crate::memory::{Region, Unfit};
 use crate::name::Name;
@@ -145,7 +145,7 @@ fn describe(segment: &Segment, known: &ShmStat) -> Status {
     let control = &region.header().control;
     let broken = !semaphores.are_of(*id);
     // Relaxed: a note; see `remove`.
-    let removed = control.roster.removed.load(Ordering::Relaxed) != 0;
+    let removed = control.roster.removed.load(Ordering::Relaxed) == note::REMOVED;
     let state = match (broken, removed) {
         (true, _) => RingState::Broken,
         (false, true) => RingState::Removed,
