@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use common::Place;
 use common::apart::{apart, segments, sets};
+use common::raw::Raw;
 use common::steps::{Stepped, killed_everywhere};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Uid, setuid};
@@ -313,5 +314,40 @@ fn a_path_that_could_not_be_removed_lost_its_name() {
         assert!(matches!(removed, Error::PermissionDenied { .. }));
         assert!(!ring.is_removed());
         assert!(place.path().exists());
+    });
+}
+
+/// An empty ring that nobody is attached to, without a name: what is left of a killed creator of a private ring.
+fn left_without_name(place: &Place) -> Name {
+    let ring = Ring::<u8>::create(place.path(), 1).unwrap();
+    let Some(Name::Id(id)) = ring.id() else {
+        panic!("it has an id");
+    };
+    Raw::attach(id).set(88, 4, 0); // the length of its path
+    fs::remove_file(place.path()).unwrap();
+    Name::Id(id)
+}
+
+#[test]
+fn what_was_put_into_a_ring_while_it_was_looked_at_was_collected() {
+    apart(|| {
+        let place = Place::new();
+        let mut left = left_without_name(&place);
+        let mut lost = 0;
+        for halts in 1.. {
+            let mut collector = Stepped::new(|| drop(ringpipe::collect(&[], false)));
+            if !(0..halts).all(|_| collector.step()) {
+                break;
+            }
+            let put =
+                Ring::<u8>::open(&left).is_ok_and(|ring| ring.producer().unwrap().push(1).is_ok());
+            collector.finish();
+            let kept = ringpipe::remove(&left).is_ok();
+            lost += usize::from(put && !kept);
+            ringpipe::collect(&[], false).unwrap();
+            left = left_without_name(&place);
+        }
+        // From the last look over the detaching to the removal, nothing can be noticed any more.
+        assert!((1..=4).contains(&lost), "{lost}");
     });
 }

@@ -107,10 +107,12 @@ fn nameless(id: ShmId) -> io::Result<Option<Garbage>> {
     let Ok(facts) = region.header().identity.read(known.size) else {
         return Ok(None);
     };
+    // Only we are attached, before it is looked at and after, and nobody came and went meanwhile: that would show in
+    // the account's times or its last process.
+    let before = stat(id)?.filter(|now| now.nattch == 1);
     let found = judge(id, &region, &facts)?;
-    // Somebody may have come meanwhile: now only we must be attached.
-    let alone = stat(id)?.is_some_and(|now| now.nattch == 1);
-    Ok(found.filter(|_| alone))
+    let after = stat(id)?;
+    Ok(found.filter(|_| before.is_some() && before == after))
 }
 
 /// What an attached ring is, as far as it tells by itself.
