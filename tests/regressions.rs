@@ -351,3 +351,16 @@ fn what_was_put_into_a_ring_while_it_was_looked_at_was_collected() {
         assert!((1..=4).contains(&lost), "{lost}");
     });
 }
+
+#[test]
+fn a_renamed_ring_was_collected_under_its_new_name() {
+    apart(|| {
+        let place = Place::new();
+        drop(Ring::<u8>::create(place.path(), 1).unwrap());
+        let renamed = place.folder().join("renamed");
+        fs::rename(place.path(), &renamed).unwrap();
+        assert_eq!(ringpipe::collect(&[], false).unwrap(), []);
+        assert!(Ring::<u8>::open(&renamed).is_ok());
+        ringpipe::remove(&renamed).unwrap();
+    });
+}

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
 use super::rendezvous::{self, Found};
@@ -54,20 +55,41 @@ impl core::fmt::Display for Garbage {
     }
 }
 
-/// Removes what is provably dead, and nothing else; with `dry_run` it only tells.
+/// How long a ring with a path must not have been used before a collector believes that its name is gone.
+const GRACE: Duration = Duration::from_secs(300);
+
+/// Removes what is dead, and nothing else; with `dry_run` it only tells.
 ///
 /// That is: half-made rings that nobody is attached to; rings without users whose removal was begun; rings without
 /// items, users and name; semaphore sets of rings that are gone; and, among `paths` and the files in the folders among
 /// them, names of rings that are gone. A ring with items in it that nobody has removed stays, whoever has died.
 ///
+/// A file that was renamed still leads to its ring, and nobody can tell where it is now. So an empty ring whose path
+/// leads elsewhere is taken only when no role of it was taken or given up for five minutes; and never by creation
+/// itself, which collects where a limit is reached.
+///
 /// # Errors
 ///
 /// [`Error::File`] when the kernel's lists or a folder cannot be read. What this process has no permission for is left.
 pub fn collect(paths: &[PathBuf], dry_run: bool) -> Result<Vec<Garbage>, Error> {
+    sweep(paths, dry_run, Some(GRACE))
+}
+
+/// Removes what cannot be anybody's, to make room.
+pub(super) fn make_room() -> Result<bool, Error> {
+    sweep(&[], false, None).map(|garbage| !garbage.is_empty())
+}
+
+/// As [`collect`], with empty rings whose path leads elsewhere only if unused for `grace`, or not at all.
+fn sweep(paths: &[PathBuf], dry_run: bool, grace: Option<Duration>) -> Result<Vec<Garbage>, Error> {
     let of_list = |file| move |source| super::of_file(Path::new(file), "read", source);
     let mut found = stale_names(paths)?;
     let segments = proc::shm_ids().map_err(of_list("/proc/sysvipc/shm"))?;
-    found.extend(segments.into_iter().filter_map(dead_segment));
+    found.extend(
+        segments
+            .into_iter()
+            .filter_map(|id| dead_segment(id, grace)),
+    );
     if !dry_run {
         found.retain(|garbage| discard(garbage).unwrap_or(false));
     }
@@ -85,15 +107,15 @@ pub fn collect(paths: &[PathBuf], dry_run: bool) -> Result<Vec<Garbage>, Error> 
     Ok(found)
 }
 
-fn dead_segment(id: ShmId) -> Option<Garbage> {
+fn dead_segment(id: ShmId, grace: Option<Duration>) -> Option<Garbage> {
     if remove::is_half_made(id) {
         return Some(Garbage::HalfMade(id));
     }
-    nameless(id).unwrap_or(None)
+    nameless(id, grace).unwrap_or(None)
 }
 
 /// The ring, if nobody is attached, no name leads to it, and it is empty or was removed.
-fn nameless(id: ShmId) -> io::Result<Option<Garbage>> {
+fn nameless(id: ShmId, grace: Option<Duration>) -> io::Result<Option<Garbage>> {
     let Some(known) = stat(id)? else {
         return Ok(None);
     };
@@ -110,29 +132,54 @@ fn nameless(id: ShmId) -> io::Result<Option<Garbage>> {
     // Only we are attached, before it is looked at and after, and nobody came and went meanwhile: that would show in
     // the account's times or its last process.
     let before = stat(id)?.filter(|now| now.nattch == 1);
-    let found = judge(id, &region, &facts)?;
+    let found = judge(id, &region, &facts, grace)?;
     let after = stat(id)?;
     Ok(found.filter(|_| before.is_some() && before == after))
 }
 
 /// What an attached ring is, as far as it tells by itself.
-fn judge(id: ShmId, region: &Region, facts: &Facts) -> io::Result<Option<Garbage>> {
+fn judge(
+    id: ShmId,
+    region: &Region,
+    facts: &Facts,
+    grace: Option<Duration>,
+) -> io::Result<Option<Garbage>> {
     let control = &region.header().control;
     let way = way_to(region, facts)?;
     // Relaxed: a note. A remover that was killed before it came to the name has removed nothing.
-    let removed = control.roster.removed.load(Ordering::Relaxed) == note::REMOVED;
-    if removed && way != Way::Leads {
-        return Ok(Some(Garbage::Removed(id)));
-    }
+    let noted = control.roster.removed.load(Ordering::Relaxed);
     let empty = ring::len(control, facts.capacity) == 0;
-    Ok((empty && way == Way::None).then_some(Garbage::Nameless(id)))
+    Ok(match (noted, way) {
+        (_, Way::Leads) => None,
+        (note::REMOVED, _) => Some(Garbage::Removed(id)),
+        (note::UNNAMED, _) if empty => Some(Garbage::HalfMade(id)),
+        (_, Way::None) if empty => Some(Garbage::Nameless(id)),
+        (_, Way::Elsewhere) if empty && is_unused(facts, grace) => Some(Garbage::Nameless(id)),
+        _ => None,
+    })
+}
+
+/// Whether no role was taken or given up for so long; its creation counts as well.
+fn is_unused(facts: &Facts, grace: Option<Duration>) -> bool {
+    let Some(grace) = grace else {
+        return false;
+    };
+    let set = SemId::from_raw(facts.sem_id);
+    let used = sem::semctl_stat(set).map_or(0, |stat| stat.otime.max(stat.ctime));
+    let used = Duration::from_secs(used.try_into().unwrap_or(0));
+    // A clock that was set back makes it look used in the future: then it stays.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.is_ok_and(|now| now.checked_sub(used).is_some_and(|idle| idle >= grace))
 }
 
 /// Whether a path leads to a ring.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
+    /// It has no path.
     None,
     Leads,
+    /// But the file may have another name now.
+    Elsewhere,
     /// Not to be told from here.
     Unknown,
 }
@@ -148,7 +195,7 @@ fn way_to(region: &Region, facts: &Facts) -> io::Result<Way> {
     }
     Ok(match rendezvous::read(&path)? {
         Found::Record(record) if record.cookie == facts.cookie => Way::Leads,
-        _ => Way::None,
+        _ => Way::Elsewhere,
     })
 }
 
@@ -198,5 +245,36 @@ fn discard(garbage: &Garbage) -> Result<bool, Error> {
             remove::clear_stale(path)?;
             Ok(!path.exists())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spsc::Ring;
+
+    #[test]
+    fn a_ring_whose_path_leads_elsewhere_is_taken_after_a_while() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ring");
+        let ring = Ring::<u8>::create(&path, 1).unwrap();
+        let Some(Name::Id(id)) = ring.id() else {
+            panic!("it has an id");
+        };
+        drop(ring);
+        let taken = |grace| {
+            // Others may look at it at the same time, which keeps it.
+            let look = || {
+                sweep(&[], true, grace)
+                    .unwrap()
+                    .contains(&Garbage::Nameless(id))
+            };
+            (0..20).any(|_| look())
+        };
+        assert!(!taken(Some(Duration::ZERO)), "its name leads to it");
+        fs::remove_file(&path).unwrap();
+        assert!(!taken(None) && !taken(Some(GRACE)));
+        assert!(taken(Some(Duration::ZERO)));
+        remove::remove(&Name::Id(id)).unwrap();
     }
 }

@@ -11,11 +11,12 @@ use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::rendezvous::{self, Record};
-use super::{Plan, Segment, limits};
+use super::{Plan, Segment, limits, note};
 use crate::error::Error;
 use crate::memory::{Expected, Facts, NAME_MAX, Region, segment_size};
 use crate::name::Name;
 use crate::parking::{SET_SIZE, Semaphores};
+use crate::sync::Ordering;
 use crate::sys::key::Key;
 use crate::sys::sem::{self, SemGetFlags, SemId};
 use crate::sys::shm::{self, ShmAtFlags, ShmGetFlags, ShmId};
@@ -133,7 +134,7 @@ fn new_set(name: &Name, plan: &Plan) -> Result<SemId, Error> {
 }
 
 fn collect_some() -> bool {
-    super::collect(&[], false).is_ok_and(|garbage| !garbage.is_empty())
+    super::collect::make_room().unwrap_or(false)
 }
 
 /// What to take away again if the making fails.
@@ -179,6 +180,11 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
     region.header().identity.fill(&facts);
     store_name(&region, name)?;
     give_away(name, id, set, plan)?;
+    let noted = &region.header().control.roster.removed;
+    if let Name::Path(_) = name {
+        // Relaxed: a note, before the ready word.
+        noted.store(note::UNNAMED, Ordering::Relaxed);
+    }
     region.header().identity.finish();
     if let Name::Path(path) = name {
         let record = Record::here(id, facts.cookie)
@@ -187,6 +193,13 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
         if !published.map_err(|source| super::of_file(path, "create", source))? {
             return Err(Error::NameTaken { name: name.clone() });
         }
+        // Unless somebody was quick to remove it.
+        let _ = noted.compare_exchange(
+            note::UNNAMED,
+            note::NAMED,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
     }
     core::mem::forget(made);
     Ok(Segment::of_region(name.clone(), id, facts, region))

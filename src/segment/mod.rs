@@ -36,6 +36,8 @@ mod note {
     pub(super) const NAMED: u32 = 0;
     /// The name was taken away, or is about to be.
     pub(super) const REMOVED: u32 = 1;
+    /// The creator has not come to giving it a name.
+    pub(super) const UNNAMED: u32 = 2;
 }
 
 /// Who may use a ring. Set explicitly: System V objects know no umask.

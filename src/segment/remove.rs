@@ -194,7 +194,7 @@ pub(super) fn clear_half_made(name: &Name, key: Key) -> Result<(), Error> {
     };
     if is_half_made(id) {
         let _ = shm::shmctl_rmid(id); // another creator may have been faster
-        super::collect(&[], false)?;
+        super::collect::make_room()?;
     }
     Ok(())
 }
