@@ -364,3 +364,47 @@ fn a_renamed_ring_was_collected_under_its_new_name() {
         ringpipe::remove(&renamed).unwrap();
     });
 }
+
+/// From now on this process has a kernel before 5.14: madvise(2) knows no MADV_POPULATE_WRITE.
+fn forget_populating() {
+    let statement = |code: u32, k: u32| libc::sock_filter {
+        code: code as u16,
+        jt: 0,
+        jf: 0,
+        k,
+    };
+    let unless = |k: i64, skipped| libc::sock_filter {
+        jf: skipped,
+        ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, k as u32)
+    };
+    let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+    let give = libc::BPF_RET | libc::BPF_K;
+    let mut filter = [
+        statement(load, 0), // the call's number
+        unless(libc::SYS_madvise, 3),
+        statement(load, 32), // its third argument
+        unless(i64::from(libc::MADV_POPULATE_WRITE), 1),
+        statement(give, libc::SECCOMP_RET_ERRNO | libc::EINVAL as u32),
+        statement(give, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog {
+        len: filter.len() as u16,
+        filter: filter.as_mut_ptr(),
+    };
+    // SAFETY: takes numbers only.
+    #[allow(unsafe_code)]
+    let alone = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    // SAFETY: the program and its filter live until the kernel has copied them.
+    #[allow(unsafe_code)]
+    let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program) };
+    assert_eq!((alone, set), (0, 0));
+}
+
+#[test]
+fn a_kernel_that_cannot_populate_had_no_memory() {
+    apart(|| {
+        forget_populating();
+        let ring = Options::new().create::<u64>(Name::Private).unwrap();
+        ring.producer().unwrap().push(1).unwrap();
+    });
+}

@@ -212,8 +212,12 @@ fn have_pages(region: &Region, id: ShmId, plan: &Plan, size: usize) -> Result<()
     if plan.pages.prefault
         && let Some(mapping) = region.mapping()
     {
-        memory::populate_write(mapping, size)
-            .map_err(|errno| limits::out_of_memory(size, errno))?;
+        match memory::populate_write(mapping, size) {
+            Ok(()) => {}
+            // A kernel before 5.14. The next best: a lack of memory is a signal, but now and not later.
+            Err(Errno::EINVAL) => region.touch_pages(),
+            Err(errno) => return Err(limits::out_of_memory(size, errno)),
+        }
     }
     Ok(())
 }
