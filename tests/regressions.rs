@@ -365,28 +365,31 @@ fn a_renamed_ring_was_collected_under_its_new_name() {
     });
 }
 
-/// From now on this process has a kernel before 5.14: madvise(2) knows no MADV_POPULATE_WRITE.
-fn forget_populating() {
+/// From now on the call, or only that with such a third argument, is refused in this process.
+fn refuse(call: i64, third: Option<i32>, errno: i32) {
     let statement = |code: u32, k: u32| libc::sock_filter {
         code: code as u16,
         jt: 0,
         jf: 0,
         k,
     };
-    let unless = |k: i64, skipped| libc::sock_filter {
+    let unless = |k: u32, skipped| libc::sock_filter {
         jf: skipped,
-        ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, k as u32)
+        ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, k)
     };
     let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
     let give = libc::BPF_RET | libc::BPF_K;
-    let mut filter = [
+    let mut filter = vec![
         statement(load, 0), // the call's number
-        unless(libc::SYS_madvise, 3),
-        statement(load, 32), // its third argument
-        unless(i64::from(libc::MADV_POPULATE_WRITE), 1),
-        statement(give, libc::SECCOMP_RET_ERRNO | libc::EINVAL as u32),
-        statement(give, libc::SECCOMP_RET_ALLOW),
+        unless(call as u32, if third.is_some() { 3 } else { 1 }),
     ];
+    if let Some(third) = third {
+        filter.extend([statement(load, 32), unless(third as u32, 1)]);
+    }
+    filter.extend([
+        statement(give, libc::SECCOMP_RET_ERRNO | errno as u32),
+        statement(give, libc::SECCOMP_RET_ALLOW),
+    ]);
     let program = libc::sock_fprog {
         len: filter.len() as u16,
         filter: filter.as_mut_ptr(),
@@ -403,8 +406,25 @@ fn forget_populating() {
 #[test]
 fn a_kernel_that_cannot_populate_had_no_memory() {
     apart(|| {
-        forget_populating();
+        // As before Linux 5.14.
+        refuse(
+            libc::SYS_madvise,
+            Some(libc::MADV_POPULATE_WRITE),
+            libc::EINVAL,
+        );
         let ring = Options::new().create::<u64>(Name::Private).unwrap();
         ring.producer().unwrap().push(1).unwrap();
     });
+}
+
+#[test]
+fn a_name_was_given_before_its_file_was_written_to_the_disk() {
+    let place = Place::new();
+    common::forked(|| {
+        refuse(libc::SYS_fsync, None, libc::EIO);
+        let created = Ring::<u8>::create(place.path(), 1);
+        assert!(matches!(created.unwrap_err(), Error::File { .. }));
+        assert!(!place.path().exists());
+    })
+    .join();
 }

@@ -156,7 +156,9 @@ fn write_record(mut file: &File, record: &Record, access: &Access) -> io::Result
     file.write_all(record.render().as_bytes())?;
     fchown(file, access.uid, access.gid)?;
     // After the owner: a change of owner clears mode bits.
-    file.set_permissions(Permissions::from_mode(access.mode))
+    file.set_permissions(Permissions::from_mode(access.mode))?;
+    // Before it is linked: after a loss of power there is no name that leads nowhere.
+    file.sync_all()
 }
 
 /// Takes the name away if it still leads to `record`. `Ok(false)` when it leads elsewhere.
