@@ -179,6 +179,9 @@ pub(super) fn account(name: &Name, id: ShmId) -> Result<ShmStat, Error> {
 }
 
 /// Attaches; `None` when the segment is too small to be a ring.
+///
+/// Between the account in `known` and the attachment the id may have come to mean another, smaller segment; from then
+/// on it means the same.
 pub(super) fn attach(
     name: &Name,
     id: ShmId,
@@ -189,9 +192,11 @@ pub(super) fn attach(
         Errno::EINVAL | Errno::EIDRM => Error::NotFound { name: name.clone() },
         _ => limits::of_call("shmat", name, "attach to", errno),
     })?;
+    let now = account(name, id)?;
+    let size = known.size.min(now.size);
     // A dump of the ring would only delay the notice of the dumping process's death. Not worth failing for.
-    let _ = memory::dont_dump(&mapping, known.size);
-    Ok(Region::of_segment(mapping, known.size))
+    let _ = memory::dont_dump(&mapping, size);
+    Ok(Region::of_segment(mapping, size))
 }
 
 /// What is wrong with the memory, unless it may yet become a ring.
@@ -264,5 +269,23 @@ pub(super) fn kind_name(kind: u32) -> String {
     match kind {
         crate::spsc::KIND => "spsc".into(),
         other => format!("unknown ({other})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_is_no_larger_than_it_was_when_attached() {
+        let flags = ShmGetFlags::CREATE;
+        let id = shm::shmget(Key::PRIVATE, 8192, flags, 0o600).unwrap();
+        let known = ShmStat {
+            size: 1 << 20,
+            ..shm::shmctl_stat(id).unwrap()
+        };
+        let region = attach(&Name::Id(id), id, &known, ShmAtFlags::empty());
+        shm::shmctl_rmid(id).unwrap();
+        assert_eq!(region.unwrap().unwrap().payload_len(), 4096);
     }
 }
