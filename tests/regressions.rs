@@ -428,3 +428,47 @@ fn a_name_was_given_before_its_file_was_written_to_the_disk() {
     })
     .join();
 }
+
+#[test]
+fn a_collector_went_where_a_link_led_it() {
+    apart(|| {
+        let (place, elsewhere) = (Place::new(), Place::new());
+        let ring = Ring::<u8>::create(elsewhere.path(), 1).unwrap();
+        let Some(Name::Id(id)) = ring.id() else {
+            panic!("it has an id");
+        };
+        sysv::shmctl_rmid(id).unwrap();
+        drop(ring);
+        std::os::unix::fs::symlink(elsewhere.path(), place.path()).unwrap();
+        let folders = [place.folder().to_owned()];
+        assert_eq!(ringpipe::collect(&folders, false).unwrap(), []);
+        assert!(place.path().is_symlink());
+    });
+}
+
+#[test]
+fn a_folder_exchanged_under_a_remover_cost_a_file_elsewhere() {
+    apart(|| {
+        let (place, elsewhere) = (Place::new(), Place::new());
+        let (folder, aside) = (place.folder().join("in"), place.folder().join("aside"));
+        let path = folder.join("ring");
+        fs::create_dir(&folder).unwrap();
+        fs::write(elsewhere.path(), "not a ring").unwrap();
+        let create = || drop(Ring::<u8>::open_or_create(&path, 1).unwrap());
+        create();
+        disturbed_everywhere(
+            || drop(ringpipe::remove(&path)),
+            || {
+                fs::rename(&folder, &aside).unwrap();
+                std::os::unix::fs::symlink(elsewhere.folder(), &folder).unwrap();
+            },
+            || {
+                assert!(elsewhere.path().exists());
+                fs::remove_file(&folder).unwrap();
+                fs::rename(&aside, &folder).unwrap();
+                create();
+            },
+        );
+        assert!(!path.exists(), "the last one was not disturbed");
+    });
+}

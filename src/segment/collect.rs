@@ -14,6 +14,7 @@ use crate::name::Name;
 use crate::parking::Semaphores;
 use crate::ring;
 use crate::sync::Ordering;
+use crate::sys::file::Links;
 use crate::sys::key::Key;
 use crate::sys::sem::{self, SemId};
 use crate::sys::shm::{self, ShmAtFlags, ShmId};
@@ -193,7 +194,10 @@ fn way_to(region: &Region, facts: &Facts) -> io::Result<Way> {
     if mount != proc::mount_namespace()? || !rendezvous::folder_of(&path).is_dir() {
         return Ok(Way::Unknown);
     }
-    Ok(match rendezvous::read(&path)? {
+    if path.is_symlink() {
+        return Ok(Way::Unknown); // not what was put there: it is not for a collector to go where it leads
+    }
+    Ok(match rendezvous::read(&path, Links::Refuse)? {
         Found::Record(record) if record.cookie == facts.cookie => Way::Leads,
         _ => Way::Elsewhere,
     })
@@ -223,7 +227,7 @@ fn stale_names(paths: &[PathBuf]) -> Result<Vec<Garbage>, Error> {
 }
 
 fn is_stale_name(path: &Path) -> io::Result<bool> {
-    match rendezvous::read(path)? {
+    match rendezvous::read(path, Links::Refuse)? {
         Found::Record(record) => remove::is_stale(&record),
         Found::Nothing | Found::Foreign => Ok(false),
     }
@@ -242,7 +246,7 @@ fn discard(garbage: &Garbage) -> Result<bool, Error> {
             .map(|()| true)
             .map_err(|errno| limits::of_call("semctl(IPC_RMID)", &name(), "remove", errno)),
         Garbage::StaleName(path) => {
-            remove::clear_stale(path)?;
+            remove::clear_stale(path, Links::Refuse)?;
             Ok(!path.exists())
         }
     }

@@ -17,6 +17,7 @@ use crate::memory::{Expected, Facts, NAME_MAX, Region, segment_size};
 use crate::name::Name;
 use crate::parking::{SET_SIZE, Semaphores};
 use crate::sync::Ordering;
+use crate::sys::file::Links;
 use crate::sys::key::Key;
 use crate::sys::sem::{self, SemGetFlags, SemId};
 use crate::sys::shm::{self, ShmAtFlags, ShmGetFlags, ShmId};
@@ -55,7 +56,7 @@ pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
         }
         Name::Path(path) => {
             let path = super::absolute(path)?;
-            super::remove::clear_stale(&path)?;
+            super::remove::clear_stale(&path, Links::Follow)?;
             let taken = rendezvous::is_taken(&path);
             if taken.map_err(|source| super::of_file(&path, "create", source))? {
                 return Err(Error::NameTaken { name: name.clone() });

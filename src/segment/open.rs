@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::memory::{Expected, Facts, Region, Unfit};
 use crate::name::Name;
 use crate::parking::Semaphores;
+use crate::sys::file::Links;
 use crate::sys::key::Key;
 use crate::sys::sem::SemId;
 use crate::sys::shm::{self, ShmAtFlags, ShmGetFlags, ShmId, ShmStat};
@@ -86,7 +87,7 @@ pub(super) fn by_key(name: &Name, key: Key) -> Result<ShmId, Error> {
 
 /// The record under `path`, if it is of this boot and this namespace.
 pub(super) fn read_record(name: &Name, path: &Path) -> Result<Record, Error> {
-    let found = rendezvous::read(path)
+    let found = rendezvous::read(path, Links::Follow)
         .map_err(|source| super::of_guarded_file(name, path, "open", source))?;
     let record = match found {
         Found::Nothing => return Err(Error::NotFound { name: name.clone() }),

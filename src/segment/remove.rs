@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::memory::{Facts, Region, Unfit};
 use crate::name::Name;
 use crate::sync::Ordering;
+use crate::sys::file::Links;
 use crate::sys::key::Key;
 use crate::sys::shm::{self, ShmAtFlags, ShmId};
 use crate::sys::{Errno, Ownership, proc};
@@ -36,21 +37,21 @@ pub(crate) fn remove(name: &Name) -> Result<(), Error> {
 /// another ring on the way.
 fn remove_path(name: &Name, path: &Path) -> Result<(), Error> {
     let record = match open::read_record(name, path) {
-        Err(Error::Stale { .. }) => return clear_stale(path),
+        Err(Error::Stale { .. }) => return clear_stale(path, Links::Follow),
         found => found?,
     };
     let doomed = match Doomed::attach(name, record.segment) {
-        Err(Error::Stale { .. }) => return clear_stale(path),
+        Err(Error::Stale { .. }) => return clear_stale(path, Links::Follow),
         attached => attached?,
     };
     if !open::holds(doomed.region.as_ref(), record.cookie) {
-        return clear_stale(path);
+        return clear_stale(path, Links::Follow);
     }
     doomed.check_permission(name)?;
     // The note first, then the name: killed in between, a ring that a collector knows for a removed one stays, not a
     // name without a ring.
     doomed.note(note::REMOVED);
-    match withdraw(name, path, &record, "remove") {
+    match withdraw(name, path, &record, Links::Follow, "remove") {
         Ok(true) => doomed.remove(name),
         kept => {
             doomed.note(note::NAMED);
@@ -146,22 +147,23 @@ fn withdraw(
     name: &Name,
     path: &Path,
     record: &Record,
+    links: Links,
     action: &'static str,
 ) -> Result<bool, Error> {
-    rendezvous::withdraw(path, record).map_err(|source| match source.kind() {
+    rendezvous::withdraw(path, record, links).map_err(|source| match source.kind() {
         ErrorKind::WouldBlock => super::of_file(path, "lock", source),
         _ => super::of_guarded_file(name, path, action, source),
     })
 }
 
 /// Takes the name away if it is provably stale: of an earlier boot, or of a segment of this boot and namespace that is gone.
-pub(super) fn clear_stale(path: &Path) -> Result<(), Error> {
-    let Ok(Found::Record(record)) = rendezvous::read(path) else {
+pub(super) fn clear_stale(path: &Path, links: Links) -> Result<(), Error> {
+    let Ok(Found::Record(record)) = rendezvous::read(path, links) else {
         return Ok(());
     };
     if is_stale(&record).unwrap_or(false) {
         let name = Name::Path(path.to_owned());
-        withdraw(&name, path, &record, "replace the stale name")?;
+        withdraw(&name, path, &record, links, "replace the stale name")?;
     }
     Ok(())
 }
