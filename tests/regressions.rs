@@ -174,12 +174,8 @@ fn a_forged_header_made_the_last_one_out_remove_the_semaphores_of_others() {
         let foreign = sysv::semget(Key::PRIVATE, 9, sysv::SemGetFlags::CREATE, 0o600).unwrap();
         let ring = Ring::<u8>::create(place.path(), 1).unwrap();
         let status = ring.status().unwrap().unwrap();
-        let header = sysv::shmat(status.id, sysv::ShmAtFlags::empty()).unwrap();
-        // SAFETY: in a segment's first page, aligned, and accessed by nobody else now.
-        #[allow(unsafe_code)]
-        unsafe {
-            header.as_ptr().add(72).cast().write(foreign.raw());
-        }
+        let header = Raw::attach(status.id);
+        header.set(72, 4, u64::from(foreign.raw().cast_unsigned()));
         drop((ring, header));
         let opened = Ring::<u8>::open(place.path()).unwrap_err();
         assert!(matches!(opened, Error::Corrupt { .. }), "{opened}");
@@ -470,5 +466,25 @@ fn a_folder_exchanged_under_a_remover_cost_a_file_elsewhere() {
             },
         );
         assert!(!path.exists(), "the last one was not disturbed");
+    });
+}
+
+#[test]
+fn the_semaphores_of_a_ring_stayed_that_ended_under_a_collector() {
+    apart(|| {
+        for halts in 1.. {
+            let mut collector = Stepped::new(|| drop(ringpipe::collect(&[], true)));
+            let ring = Ring::<u8>::private(1).unwrap();
+            if !(0..halts).all(|_| collector.step()) {
+                break;
+            }
+            drop(ring);
+            collector.finish();
+            assert_eq!(
+                (segments(), sets()),
+                (vec![], vec![]),
+                "after {halts} halts"
+            );
+        }
     });
 }

@@ -78,7 +78,6 @@ pub(crate) struct Segment {
 
 impl Segment {
     fn of_region(name: Name, id: ShmId, facts: Facts, region: Region) -> Self {
-        let region = with_farewell(region, id, &facts);
         let semaphores = Arc::new(Semaphores::new(SemId::from_raw(facts.sem_id)));
         Self {
             name,
@@ -110,7 +109,10 @@ impl Segment {
 }
 
 /// The region, to take the semaphores away with its last user, if they are there and the segment's.
-fn with_farewell(region: Region, id: ShmId, facts: &Facts) -> Region {
+fn with_farewell(region: Region, id: ShmId, size: usize) -> Region {
+    let Ok(facts) = region.header().identity.read(size) else {
+        return region;
+    };
     let set = SemId::from_raw(facts.sem_id);
     match Semaphores::read_mark(set) {
         Ok(Some((marked, _))) if marked == id => region.with_farewell(id, set),

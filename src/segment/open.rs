@@ -197,7 +197,9 @@ pub(super) fn attach(
     let size = known.size.min(now.size);
     // A dump of the ring would only delay the notice of the dumping process's death. Not worth failing for.
     let _ = memory::dont_dump(&mapping, size);
-    Ok(Region::of_segment(mapping, size))
+    let region = Region::of_segment(mapping, size);
+    // Also who only looks may turn out to be the last one out.
+    Ok(region.map(|region| super::with_farewell(region, id, size)))
 }
 
 /// What is wrong with the memory, unless it may yet become a ring.

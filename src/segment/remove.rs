@@ -92,14 +92,10 @@ impl Doomed {
             }
             attached => (attached, true),
         };
-        let region = attached?.map(|region| match region.header().identity.read(known.size) {
-            Ok(facts) => super::with_farewell(region, id, &facts),
-            Err(_) => region,
-        });
         Ok(Self {
             id,
             size: known.size,
-            region,
+            region: attached?,
             writable,
         })
     }
