@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::apart::{apart_unprepared, segments, set_limit, sets};
+use common::raw::Raw;
 use common::{Shared, forked, forked_unprepared, until};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{Uid, setuid};
@@ -278,6 +279,9 @@ fn leave_a_dead_ring(folder: &Path) {
     });
     shared.until(0, 1);
     child.kill();
+    // As if its remover, too, had been killed.
+    let id = ringpipe::status(&path).unwrap().id;
+    Raw::attach(id).set(152, 4, 1);
     fs::remove_file(&path).unwrap();
 }
 
@@ -575,11 +579,11 @@ fn what_a_killed_user_of_a_removed_ring_leaves_is_collected() {
         let folder = tempfile::tempdir().unwrap();
         leave_a_dead_ring(folder.path());
         let found = ringpipe::collect(&[], true).unwrap();
-        assert!(matches!(found[..], [Garbage::Nameless(_)]), "{found:?}");
+        assert!(matches!(found[..], [Garbage::Removed(_)]), "{found:?}");
         assert_eq!(segments().len(), 1, "it was only asked what there is");
         let found = ringpipe::collect(&[], false).unwrap();
         assert!(
-            matches!(found[..], [Garbage::Nameless(_), Garbage::Semaphores(_)]),
+            matches!(found[..], [Garbage::Removed(_), Garbage::Semaphores(_)]),
             "{found:?}"
         );
         assert_nothing_left();

@@ -10,7 +10,10 @@
 //! that a torn copy shows.
 #![cfg(loom)]
 #![allow(missing_docs)]
-#![allow(clippy::arc_with_non_send_sync, reason = "loom runs one thread at a time")]
+#![allow(
+    clippy::arc_with_non_send_sync,
+    reason = "loom runs one thread at a time"
+)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -5,6 +5,7 @@ use core::ptr::NonNull;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 
 use super::layout::Header;
+use crate::sync::{AtomicU8, Ordering};
 use crate::sys::errno::Errno;
 use crate::sys::sem::{SemId, semctl_rmid};
 use crate::sys::shm::{Mapping, ShmId, shmctl_stat};
@@ -130,6 +131,20 @@ impl Region {
         match &self.owner {
             Owner::Segment(mapping) => Some(mapping),
             Owner::Heap(_) => None,
+        }
+    }
+
+    /// Brings all pages into memory by a store to each that changes nothing. The region is attached for writing.
+    pub(crate) fn touch_pages(&self) {
+        // No page is smaller than a header.
+        for offset in (0..self.len).step_by(size_of::<Header>()) {
+            // SAFETY: the offset is below the region's length.
+            let byte = unsafe { self.base.add(offset) };
+            // SAFETY: the byte lives as long as `self`, and everybody's access to it at this time is atomic: the header
+            // is made of atomics, and there are no items before the ring is ready.
+            let byte = unsafe { AtomicU8::from_ptr(byte.as_ptr()) };
+            // Relaxed: nothing is said by it.
+            byte.fetch_or(0, Ordering::Relaxed);
         }
     }
 

@@ -11,11 +11,13 @@ use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::rendezvous::{self, Record};
-use super::{Plan, Segment, limits};
+use super::{Plan, Segment, limits, note};
 use crate::error::Error;
 use crate::memory::{Facts, NAME_MAX, Region};
 use crate::name::Name;
 use crate::parking::{SET_SIZE, Semaphores};
+use crate::sync::Ordering;
+use crate::sys::file::Links;
 use crate::sys::key::Key;
 use crate::sys::sem::{self, SemGetFlags, SemId};
 use crate::sys::shm::{self, ShmAtFlags, ShmGetFlags, ShmId};
@@ -54,7 +56,7 @@ pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
         }
         Name::Path(path) => {
             let path = super::absolute(path)?;
-            super::remove::clear_stale(&path)?;
+            super::remove::clear_stale(&path, Links::Follow)?;
             let taken = rendezvous::is_taken(&path);
             if taken.map_err(|source| super::of_file(&path, "create", source))? {
                 return Err(Error::NameTaken { name: name.clone() });
@@ -120,7 +122,7 @@ fn new_set(name: &Name, plan: &Plan) -> Result<SemId, Error> {
 }
 
 fn collect_some() -> bool {
-    super::collect(&[], false).is_ok_and(|garbage| !garbage.is_empty())
+    super::collect::make_room().unwrap_or(false)
 }
 
 /// What to take away again if the making fails.
@@ -166,6 +168,11 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
     region.header().identity.fill(&facts);
     store_name(&region, name)?;
     give_away(name, id, set, plan)?;
+    let noted = &region.header().control.roster.removed;
+    if let Name::Path(_) = name {
+        // Relaxed: a note, before the ready word.
+        noted.store(note::UNNAMED, Ordering::Relaxed);
+    }
     region.header().identity.finish();
     if let Name::Path(path) = name {
         let record = Record::here(id, facts.cookie)
@@ -174,8 +181,16 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
         if !published.map_err(|source| super::of_file(path, "create", source))? {
             return Err(Error::NameTaken { name: name.clone() });
         }
+        // Unless somebody was quick to remove it.
+        let _ = noted.compare_exchange(
+            note::UNNAMED,
+            note::NAMED,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
     }
     core::mem::forget(made);
+    let region = super::with_farewell(region, id, size);
     Ok(Segment::of_region(name.clone(), id, facts, region))
 }
 
@@ -186,8 +201,12 @@ fn have_pages(region: &Region, id: ShmId, plan: &Plan, size: usize) -> Result<()
     if plan.pages.prefault
         && let Some(mapping) = region.mapping()
     {
-        memory::populate_write(mapping, size)
-            .map_err(|errno| limits::out_of_memory(size, errno))?;
+        match memory::populate_write(mapping, size) {
+            Ok(()) => {}
+            // A kernel before 5.14. The next best: a lack of memory is a signal, but now and not later.
+            Err(Errno::EINVAL) => region.touch_pages(),
+            Err(errno) => return Err(limits::out_of_memory(size, errno)),
+        }
     }
     Ok(())
 }

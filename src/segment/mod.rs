@@ -2,6 +2,7 @@
 //!
 //! May use everything below it (`sys`, `memory`, `parking`); nothing of the hot path comes here.
 
+mod collect;
 mod create;
 mod limits;
 mod open;
@@ -9,7 +10,8 @@ mod remove;
 mod rendezvous;
 mod survey;
 
-pub use survey::{Garbage, RingState, Side, Status, collect, list};
+pub use collect::{Garbage, collect};
+pub use survey::{RingState, Side, Status, list};
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,6 +29,16 @@ use crate::sync::{Arc, Ordering};
 use crate::sys::Errno;
 use crate::sys::sem::SemId;
 use crate::sys::shm::{self, ShmId, ShmStat};
+
+/// What the header's `removed` says.
+mod note {
+    /// Nothing is known against the name.
+    pub(super) const NAMED: u32 = 0;
+    /// The name was taken away, or is about to be.
+    pub(super) const REMOVED: u32 = 1;
+    /// The creator has not come to giving it a name.
+    pub(super) const UNNAMED: u32 = 2;
+}
 
 /// Who may use a ring. Set explicitly: System V objects know no umask.
 #[derive(Clone, Copy, Debug)]
@@ -88,13 +100,7 @@ pub(crate) struct Segment {
 
 impl Segment {
     fn of_region(name: Name, id: ShmId, facts: Facts, region: Region) -> Self {
-        let set = SemId::from_raw(facts.sem_id);
-        let semaphores = Arc::new(Semaphores::new(set));
-        let region = if semaphores.are_of(id) {
-            region.with_farewell(id, set)
-        } else {
-            region // gone already, or not ours to remove
-        };
+        let semaphores = Arc::new(Semaphores::new(SemId::from_raw(facts.sem_id)));
         Self {
             name,
             id,
@@ -114,13 +120,25 @@ impl Segment {
             .roster
             .removed
             .load(Ordering::Relaxed)
-            != 0
+            == note::REMOVED
         {
             return true;
         }
         // A private ring is marked for removal from the beginning; one opened by its id may be private.
         let named = matches!(self.name, Name::Path(_) | Name::Key(_));
         named && shm::shmctl_stat(self.id).map_or(true, |stat| stat.removed)
+    }
+}
+
+/// The region, to take the semaphores away with its last user, if they are there and the segment's.
+fn with_farewell(region: Region, id: ShmId, size: usize) -> Region {
+    let Ok(facts) = region.header().identity.read(size) else {
+        return region;
+    };
+    let set = SemId::from_raw(facts.sem_id);
+    match Semaphores::read_mark(set) {
+        Ok(Some((marked, _))) if marked == id => region.with_farewell(id, set),
+        _ => region, // gone already, or not ours to remove
     }
 }
 

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::memory::{Expected, Facts, Region, Unfit};
 use crate::name::Name;
 use crate::parking::Semaphores;
+use crate::sys::file::Links;
 use crate::sys::key::Key;
 use crate::sys::sem::SemId;
 use crate::sys::shm::{self, ShmAtFlags, ShmGetFlags, ShmId, ShmStat};
@@ -85,8 +86,8 @@ pub(super) fn by_key(name: &Name, key: Key) -> Result<ShmId, Error> {
 }
 
 /// The record under `path`, if it is of this boot and this namespace.
-fn read_record(name: &Name, path: &Path) -> Result<Record, Error> {
-    let found = rendezvous::read(path)
+pub(super) fn read_record(name: &Name, path: &Path) -> Result<Record, Error> {
+    let found = rendezvous::read(path, Links::Follow)
         .map_err(|source| super::of_guarded_file(name, path, "open", source))?;
     let record = match found {
         Found::Nothing => return Err(Error::NotFound { name: name.clone() }),
@@ -179,6 +180,9 @@ pub(super) fn account(name: &Name, id: ShmId) -> Result<ShmStat, Error> {
 }
 
 /// Attaches; `None` when the segment is too small to be a ring.
+///
+/// Between the account in `known` and the attachment the id may have come to mean another, smaller segment; from then
+/// on it means the same.
 pub(super) fn attach(
     name: &Name,
     id: ShmId,
@@ -189,9 +193,13 @@ pub(super) fn attach(
         Errno::EINVAL | Errno::EIDRM => Error::NotFound { name: name.clone() },
         _ => limits::of_call("shmat", name, "attach to", errno),
     })?;
+    let now = account(name, id)?;
+    let size = known.size.min(now.size);
     // A dump of the ring would only delay the notice of the dumping process's death. Not worth failing for.
-    let _ = memory::dont_dump(&mapping, known.size);
-    Ok(Region::of_segment(mapping, known.size))
+    let _ = memory::dont_dump(&mapping, size);
+    let region = Region::of_segment(mapping, size);
+    // Also who only looks may turn out to be the last one out.
+    Ok(region.map(|region| super::with_farewell(region, id, size)))
 }
 
 /// What is wrong with the memory, unless it may yet become a ring.
@@ -264,5 +272,23 @@ pub(super) fn kind_name(kind: u32) -> String {
     match kind {
         crate::spsc::KIND => "spsc".into(),
         other => format!("unknown ({other})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_is_no_larger_than_it_was_when_attached() {
+        let flags = ShmGetFlags::CREATE;
+        let id = shm::shmget(Key::PRIVATE, 8192, flags, 0o600).unwrap();
+        let known = ShmStat {
+            size: 1 << 20,
+            ..shm::shmctl_stat(id).unwrap()
+        };
+        let region = attach(&Name::Id(id), id, &known, ShmAtFlags::empty());
+        shm::shmctl_rmid(id).unwrap();
+        assert_eq!(region.unwrap().unwrap().payload_len(), 4096);
     }
 }

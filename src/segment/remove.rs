@@ -4,39 +4,24 @@
 //! frees the memory with the last of them. The semaphore set, which the kernel would free at once,
 //! is left to the last one out (see [`Region::with_farewell`](crate::memory::Region)).
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::rendezvous::{self, Found, Record};
-use super::{limits, open, stat};
+use super::{limits, note, open, stat};
 use crate::error::Error;
-use crate::memory::{Region, Unfit};
+use crate::memory::{Facts, Region, Unfit};
 use crate::name::Name;
 use crate::sync::Ordering;
+use crate::sys::file::Links;
 use crate::sys::key::Key;
 use crate::sys::shm::{self, ShmAtFlags, ShmId};
-use crate::sys::{Errno, proc};
+use crate::sys::{Errno, Ownership, proc};
 
 /// Removes the ring of that name; a stale name is taken away too.
 pub(crate) fn remove(name: &Name) -> Result<(), Error> {
     match name {
-        Name::Path(path) => {
-            let path = super::absolute(path)?;
-            match open::probe(name, ShmAtFlags::READ_ONLY) {
-                Ok(segment) => remove_path(name, &path, segment.id),
-                Err(Error::Stale { .. }) => clear_stale(&path),
-                // The name may lead to a segment that is no ring any more, or not one for us: it is still the one.
-                Err(
-                    error @ (Error::Corrupt { .. }
-                    | Error::WrongVersion { .. }
-                    | Error::NotReady { .. }
-                    | Error::NotARing { .. }),
-                ) => match record_of(name, &path) {
-                    Ok(record) => remove_path(name, &path, record.segment),
-                    Err(_) => Err(error),
-                },
-                Err(error) => Err(error),
-            }
-        }
+        Name::Path(path) => remove_path(name, &super::absolute(path)?),
         Name::Key(key) => remove_known(name, open::by_key(name, *key)?),
         Name::Id(id) => remove_known(name, *id),
         Name::Private => Err(Error::BadName {
@@ -46,69 +31,135 @@ pub(crate) fn remove(name: &Name) -> Result<(), Error> {
     }
 }
 
-fn record_of(name: &Name, path: &Path) -> Result<Record, Error> {
-    match rendezvous::read(path) {
-        Ok(Found::Record(record)) => Ok(record),
-        Ok(_) => Err(Error::NotFound { name: name.clone() }),
-        Err(source) => Err(super::of_file(path, "open", source)),
+/// Removes what a path leads to: the segment with the record's cookie, in whatever state it is.
+///
+/// One record from beginning to end, and attached all the time, so that neither the name nor the id comes to mean
+/// another ring on the way.
+fn remove_path(name: &Name, path: &Path) -> Result<(), Error> {
+    let record = match open::read_record(name, path) {
+        Err(Error::Stale { .. }) => return clear_stale(path, Links::Follow),
+        found => found?,
+    };
+    let doomed = match Doomed::attach(name, record.segment) {
+        Err(Error::Stale { .. }) => return clear_stale(path, Links::Follow),
+        attached => attached?,
+    };
+    if !open::holds(doomed.region.as_ref(), record.cookie) {
+        return clear_stale(path, Links::Follow);
     }
-}
-
-fn remove_path(name: &Name, path: &Path, id: ShmId) -> Result<(), Error> {
-    let record = record_of(name, path)?;
-    // The name first: killed in between, a ring without a name stays for the collector, not a name without a ring.
-    let withdrawn = rendezvous::withdraw(path, &record);
-    if !withdrawn.map_err(|source| super::of_guarded_file(name, path, "remove", source))? {
-        return Err(Error::NotFound { name: name.clone() });
+    doomed.check_permission(name)?;
+    // The note first, then the name: killed in between, a ring that a collector knows for a removed one stays, not a
+    // name without a ring.
+    doomed.note(note::REMOVED);
+    match withdraw(name, path, &record, Links::Follow, "remove") {
+        Ok(true) => doomed.remove(name),
+        kept => {
+            doomed.note(note::NAMED);
+            kept.and(Err(Error::NotFound { name: name.clone() }))
+        }
     }
-    remove_segment(name, id)
 }
 
 /// Removes a segment that holds a ring, finished or not; refuses any other.
 fn remove_known(name: &Name, id: ShmId) -> Result<(), Error> {
-    let known = open::account(name, id)?;
-    let region = open::attach(name, id, &known, ShmAtFlags::READ_ONLY)?;
-    let unfit = region.map_or(Some(Unfit::NotARing), |region| {
-        region.header().identity.read(known.size).err()
-    });
-    if unfit == Some(Unfit::NotARing) {
+    let doomed = Doomed::attach(name, id)?;
+    if doomed.read() == Err(Unfit::NotARing) {
         return Err(Error::NotARing {
             name: name.clone(),
             why: "the segment holds no ring (`ipcrm` removes any)",
         });
     }
-    remove_segment(name, id)
+    doomed.remove(name)
 }
 
-/// Marks the segment for removal and, if nobody is attached, removes its semaphores too.
-fn remove_segment(name: &Name, id: ShmId) -> Result<(), Error> {
-    let known = open::account(name, id)?;
-    // Attached while it is marked, so that the farewell of this attachment, like any other, sees to the semaphores.
-    let region = open::attach(name, id, &known, ShmAtFlags::empty())?;
-    let segment = region.and_then(|region| {
-        let facts = region.header().identity.read(known.size).ok()?;
-        Some(super::Segment::of_region(name.clone(), id, facts, region))
-    });
-    match shm::shmctl_rmid(id) {
-        Ok(()) | Err(Errno::EINVAL | Errno::EIDRM) => {}
-        Err(errno) => return Err(limits::of_call("shmctl(IPC_RMID)", name, "remove", errno)),
+/// A segment that is attached while it is removed, so that the farewell of this attachment, like any other, sees to
+/// the semaphores.
+struct Doomed {
+    id: ShmId,
+    size: usize,
+    region: Option<Region>,
+    writable: bool,
+}
+
+impl Doomed {
+    fn attach(name: &Name, id: ShmId) -> Result<Self, Error> {
+        let known = open::account(name, id)?;
+        let (attached, writable) = match open::attach(name, id, &known, ShmAtFlags::empty()) {
+            // Removing is the owner's right, whatever the mode says.
+            Err(Error::PermissionDenied { .. }) => {
+                let attached = open::attach(name, id, &known, ShmAtFlags::READ_ONLY);
+                (attached, false)
+            }
+            attached => (attached, true),
+        };
+        Ok(Self {
+            id,
+            size: known.size,
+            region: attached?,
+            writable,
+        })
     }
-    if let Some(segment) = segment {
-        let roster = &segment.region.header().control.roster;
-        // Relaxed: a note for people and for slow paths.
-        roster.removed.store(1, Ordering::Relaxed);
+
+    fn read(&self) -> Result<Facts, Unfit> {
+        let region = self.region.as_ref().ok_or(Unfit::NotARing)?;
+        region.header().identity.read(self.size)
     }
-    Ok(())
+
+    /// Whether the kernel would let this process remove the segment: it asks for as much to set the owner, which here
+    /// stays the same.
+    fn check_permission(&self, name: &Name) -> Result<(), Error> {
+        let own = open::account(name, self.id)?;
+        let same = Ownership {
+            uid: own.uid,
+            gid: own.gid,
+            mode: own.mode,
+        };
+        shm::shmctl_set(self.id, same)
+            .map_err(|errno| limits::of_call("shmctl(IPC_SET)", name, "remove", errno))
+    }
+
+    /// Marks the segment for removal and, if nobody is attached, removes its semaphores too.
+    fn remove(self, name: &Name) -> Result<(), Error> {
+        match shm::shmctl_rmid(self.id) {
+            Ok(()) | Err(Errno::EINVAL | Errno::EIDRM) => {}
+            Err(errno) => return Err(limits::of_call("shmctl(IPC_RMID)", name, "remove", errno)),
+        }
+        self.note(note::REMOVED);
+        Ok(())
+    }
+
+    /// Leaves a note of the removal in the header, where that may be written.
+    fn note(&self, note: u32) {
+        if let (Some(region), Ok(_), true) = (&self.region, self.read(), self.writable) {
+            // Relaxed: for people and for slow paths.
+            let roster = &region.header().control.roster;
+            roster.removed.store(note, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Takes the name away if it still leads to `record`; says in an error what was to be done.
+fn withdraw(
+    name: &Name,
+    path: &Path,
+    record: &Record,
+    links: Links,
+    action: &'static str,
+) -> Result<bool, Error> {
+    rendezvous::withdraw(path, record, links).map_err(|source| match source.kind() {
+        ErrorKind::WouldBlock => super::of_file(path, "lock", source),
+        _ => super::of_guarded_file(name, path, action, source),
+    })
 }
 
 /// Takes the name away if it is provably stale: of an earlier boot, or of a segment of this boot and namespace that is gone.
-pub(super) fn clear_stale(path: &Path) -> Result<(), Error> {
-    let Ok(Found::Record(record)) = rendezvous::read(path) else {
+pub(super) fn clear_stale(path: &Path, links: Links) -> Result<(), Error> {
+    let Ok(Found::Record(record)) = rendezvous::read(path, links) else {
         return Ok(());
     };
     if is_stale(&record).unwrap_or(false) {
-        let withdrawn = rendezvous::withdraw(path, &record);
-        withdrawn.map_err(|source| super::of_file(path, "replace the stale name", source))?;
+        let name = Name::Path(path.to_owned());
+        withdraw(&name, path, &record, links, "replace the stale name")?;
     }
     Ok(())
 }
@@ -141,7 +192,7 @@ pub(super) fn clear_half_made(name: &Name, key: Key) -> Result<(), Error> {
     };
     if is_half_made(id) {
         let _ = shm::shmctl_rmid(id); // another creator may have been faster
-        super::collect(&[], false)?;
+        super::collect::make_room()?;
     }
     Ok(())
 }

@@ -3,18 +3,25 @@
 //! Five lines of text that name the segment and what it must hold to be the right one. The file is complete before it
 //! has a name (it is linked into place), so nobody ever reads half of one, and two creators cannot both win.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::Access;
+use crate::sys::file::{self, Folder, Links};
+use crate::sys::proc;
 use crate::sys::shm::ShmId;
-use crate::sys::{Errno, file, proc};
 
 const FIRST_LINE: &str = "ringpipe 1";
 /// No rendezvous file is longer.
 const LENGTH_MAX: u64 = 512;
+/// How long to wait for others who take the same name away.
+const LOCK_TIME: Duration = Duration::from_secs(2);
+/// How often to look whether they are done.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// What a rendezvous file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,12 +87,11 @@ pub(crate) enum Found {
 }
 
 /// Reads what is under `path`.
-pub(crate) fn read(path: &Path) -> io::Result<Found> {
-    match file::open_without_waiting(path) {
-        Ok(file) => read_file(&file),
+pub(crate) fn read(path: &Path, links: Links) -> io::Result<Found> {
+    match file::open_regular(path, links) {
+        Ok(Some(file)) => read_file(&file),
+        Ok(None) => Ok(Found::Foreign),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
-        // Sockets cannot be opened.
-        Err(error) if error.raw_os_error() == Some(Errno::ENXIO.raw()) => Ok(Found::Foreign),
         Err(error) => Err(error),
     }
 }
@@ -100,9 +106,6 @@ pub(crate) fn is_taken(path: &Path) -> io::Result<bool> {
 }
 
 fn read_file(file: &File) -> io::Result<Found> {
-    if !file.metadata()?.is_file() {
-        return Ok(Found::Foreign);
-    }
     let mut text = Vec::new();
     file.take(LENGTH_MAX).read_to_end(&mut text)?;
     let record = str::from_utf8(&text).ok().and_then(Record::parse);
@@ -150,26 +153,46 @@ fn write_record(mut file: &File, record: &Record, access: &Access) -> io::Result
     file.write_all(record.render().as_bytes())?;
     fchown(file, access.uid, access.gid)?;
     // After the owner: a change of owner clears mode bits.
-    file.set_permissions(Permissions::from_mode(access.mode))
+    file.set_permissions(Permissions::from_mode(access.mode))?;
+    // Before it is linked: after a loss of power there is no name that leads nowhere.
+    file.sync_all()
 }
 
 /// Takes the name away if it still leads to `record`. `Ok(false)` when it leads elsewhere.
 ///
 /// Under a lock on the file, so that two processes that both found a stale name cannot take away the
-/// fresh one that a third has put there meanwhile.
-pub(crate) fn withdraw(path: &Path, record: &Record) -> io::Result<bool> {
-    let file = match file::open_without_waiting(path) {
-        Ok(file) => file,
+/// fresh one that a third has put there meanwhile. `WouldBlock` when somebody does not let go of such a lock.
+pub(crate) fn withdraw(path: &Path, record: &Record, links: Links) -> io::Result<bool> {
+    let Some(name) = path.file_name() else {
+        return Ok(false);
+    };
+    // Held, so that nobody puts another folder in its place and has a file in that one taken away.
+    let folder = Folder::hold(folder_of(path))?;
+    let named = folder.inside(name);
+    let file = match file::open_to_lock(&named, links) {
+        Ok(Some(file)) => file,
+        Ok(None) => return Ok(false),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
     };
-    file.lock()?; // released when the file is closed, by whatever end
+    lock(&file)?; // released when the file is closed, by whatever end
     let same_record = matches!(read_file(&file)?, Found::Record(found) if found == *record);
-    if !same_record || !still_named(&file, path)? {
+    if !same_record || !still_named(&file, &named)? {
         return Ok(false);
     }
-    fs::remove_file(path)?;
+    folder.unlink(name)?;
     Ok(true)
+}
+
+/// Locks the file, but waits no longer than removers take: whoever may read it can hold a lock on it for ever.
+fn lock(file: &File) -> io::Result<()> {
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if start.elapsed() < LOCK_TIME => thread::sleep(LOOK),
+            locked => return Ok(locked?),
+        }
+    }
 }
 
 fn still_named(file: &File, path: &Path) -> io::Result<bool> {
@@ -245,10 +268,13 @@ mod tests {
             cookie: [0, 0],
             ..record()
         };
-        assert!(!withdraw(&path, &other).unwrap());
-        assert!(withdraw(&path, &record()).unwrap());
-        assert!(!withdraw(&path, &record()).unwrap());
-        assert!(matches!(read(&path).unwrap(), Found::Nothing));
+        assert!(!withdraw(&path, &other, Links::Follow).unwrap());
+        assert!(withdraw(&path, &record(), Links::Follow).unwrap());
+        assert!(!withdraw(&path, &record(), Links::Follow).unwrap());
+        assert!(matches!(
+            read(&path, Links::Follow).unwrap(),
+            Found::Nothing
+        ));
     }
 
     #[test]
@@ -258,7 +284,9 @@ mod tests {
         link_temporary(folder.path(), &path, &record(), &access())
             .unwrap()
             .unwrap();
-        assert!(matches!(read(&path).unwrap(), Found::Record(found) if found == record()));
+        assert!(
+            matches!(read(&path, Links::Follow).unwrap(), Found::Record(found) if found == record())
+        );
         let again = link_temporary(folder.path(), &path, &record(), &access()).unwrap();
         assert_eq!(again.unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(
@@ -270,9 +298,12 @@ mod tests {
 
     #[test]
     fn folders_and_devices_are_foreign() {
-        assert!(matches!(read(Path::new("/")).unwrap(), Found::Foreign));
         assert!(matches!(
-            read(Path::new("/dev/zero")).unwrap(),
+            read(Path::new("/"), Links::Follow).unwrap(),
+            Found::Foreign
+        ));
+        assert!(matches!(
+            read(Path::new("/dev/zero"), Links::Follow).unwrap(),
             Found::Foreign
         ));
     }

@@ -1,23 +1,21 @@
-//! Looking at the rings of a machine, and collecting what is provably dead.
+//! Looking at the rings of a machine.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::path::Path;
 
-use super::rendezvous::{self, Found};
-use super::{Segment, limits, open, remove, stat};
+use super::{Segment, note, open};
 use crate::error::Error;
-use crate::memory::{Facts, Region, Unfit};
+use crate::memory::{Region, Unfit};
 use crate::name::Name;
 use crate::parking::Semaphores;
 use crate::ring::roster::{self, State};
 use crate::ring::{self, Parking, Role};
 use crate::sync::Ordering;
 use crate::sys::key::Key;
-use crate::sys::sem::{self, SemId};
-use crate::sys::shm::{self, ShmAtFlags, ShmId, ShmStat};
-use crate::sys::{Errno, proc};
+use crate::sys::proc;
+use crate::sys::sem::SemId;
+use crate::sys::shm::{ShmAtFlags, ShmId, ShmStat};
 
 /// What state a ring is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +145,7 @@ fn describe(segment: &Segment, known: &ShmStat) -> Status {
     let control = &region.header().control;
     let broken = !semaphores.are_of(*id);
     // Relaxed: a note; see `remove`.
-    let removed = control.roster.removed.load(Ordering::Relaxed) != 0;
+    let removed = control.roster.removed.load(Ordering::Relaxed) == note::REMOVED;
     let state = match (broken, removed) {
         (true, _) => RingState::Broken,
         (false, true) => RingState::Removed,
@@ -230,157 +228,5 @@ fn key_name(known: &ShmStat) -> Name {
         Name::Private
     } else {
         Name::Key(known.key)
-    }
-}
-
-/// Something dead that [`collect`] removed, or would remove.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Garbage {
-    /// A ring whose creator was killed before it was ready.
-    HalfMade(ShmId),
-    /// An empty ring that nobody is attached to and no name leads to.
-    Nameless(ShmId),
-    /// A semaphore set whose segment is gone.
-    Semaphores(SemId),
-    /// A rendezvous file whose ring is gone.
-    StaleName(PathBuf),
-}
-
-impl core::fmt::Display for Garbage {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::HalfMade(id) => {
-                write!(f, "segment {}: a ring whose creator was killed", id.raw())
-            }
-            Self::Nameless(id) => write!(
-                f,
-                "segment {}: an empty ring with no name and no user",
-                id.raw()
-            ),
-            Self::Semaphores(id) => write!(f, "semaphore set {}: its ring is gone", id.raw()),
-            Self::StaleName(path) => write!(f, "{}: a name whose ring is gone", path.display()),
-        }
-    }
-}
-
-/// Removes what is provably dead, and nothing else; with `dry_run` it only tells.
-///
-/// That is: half-made rings that nobody is attached to; rings without items, users and name; semaphore
-/// sets of rings that are gone; and, among `paths` and the files in the folders among them, names of rings that are gone. A ring
-/// with items in it is never removed, whoever has died.
-///
-/// # Errors
-///
-/// [`Error::File`] when the kernel's lists or a folder cannot be read. What this process has no permission for is left.
-pub fn collect(paths: &[PathBuf], dry_run: bool) -> Result<Vec<Garbage>, Error> {
-    let of_list = |file| move |source| super::of_file(Path::new(file), "read", source);
-    let mut found = stale_names(paths)?;
-    let segments = proc::shm_ids().map_err(of_list("/proc/sysvipc/shm"))?;
-    found.extend(segments.into_iter().filter_map(dead_segment));
-    if !dry_run {
-        found.retain(|garbage| discard(garbage).unwrap_or(false));
-    }
-    // After the segments: what belonged to those that were just removed is dead now.
-    let sets = proc::sem_ids().map_err(of_list("/proc/sysvipc/sem"))?;
-    let mut sets: Vec<_> = sets
-        .into_iter()
-        .filter(|set| is_orphan(*set).unwrap_or(false))
-        .map(Garbage::Semaphores)
-        .collect();
-    if !dry_run {
-        sets.retain(|garbage| discard(garbage).unwrap_or(false));
-    }
-    found.extend(sets);
-    Ok(found)
-}
-
-fn dead_segment(id: ShmId) -> Option<Garbage> {
-    if remove::is_half_made(id) {
-        return Some(Garbage::HalfMade(id));
-    }
-    is_nameless(id)
-        .unwrap_or(false)
-        .then_some(Garbage::Nameless(id))
-}
-
-/// Whether a ring is empty, nobody is attached, and no name leads to it.
-fn is_nameless(id: ShmId) -> io::Result<bool> {
-    let Some(known) = stat(id)? else {
-        return Ok(false);
-    };
-    if known.nattch > 0 || known.key != Key::PRIVATE {
-        return Ok(false);
-    }
-    let attached = open::attach(&Name::Id(id), id, &known, ShmAtFlags::READ_ONLY);
-    let Ok(Some(region)) = attached else {
-        return Ok(false);
-    };
-    let Ok(facts) = region.header().identity.read(known.size) else {
-        return Ok(false);
-    };
-    let empty = ring::len(&region.header().control, facts.capacity) == 0;
-    let (path, mount) = region.header().name();
-    let path = PathBuf::from(OsString::from_vec(path));
-    let unreachable = path.as_os_str().is_empty() || leads_elsewhere(&path, mount, &facts)?;
-    // Somebody may have come meanwhile: now only we must be attached.
-    Ok(empty && unreachable && stat(id)?.is_some_and(|now| now.nattch == 1))
-}
-
-/// Whether the path, which is one in mount namespace `mount`, certainly does not lead to that ring.
-fn leads_elsewhere(path: &Path, mount: u64, facts: &Facts) -> io::Result<bool> {
-    if mount != proc::mount_namespace()? || !rendezvous::folder_of(path).is_dir() {
-        return Ok(false); // it cannot be told from here
-    }
-    Ok(match rendezvous::read(path)? {
-        Found::Nothing | Found::Foreign => true,
-        Found::Record(record) => record.cookie != facts.cookie,
-    })
-}
-
-/// Whether a set is a ring's, nobody is attached by it, and its segment is gone.
-fn is_orphan(set: SemId) -> Result<bool, Errno> {
-    let Some((segment, attached)) = Semaphores::read_mark(set)? else {
-        return Ok(false);
-    };
-    Ok(attached == 0 && stat(segment)?.is_none())
-}
-
-fn stale_names(paths: &[PathBuf]) -> Result<Vec<Garbage>, Error> {
-    let mut files = Vec::new();
-    for path in paths {
-        if path.is_dir() {
-            let entries =
-                fs::read_dir(path).map_err(|source| super::of_file(path, "list", source))?;
-            files.extend(entries.filter_map(Result::ok).map(|entry| entry.path()));
-        } else {
-            files.push(path.clone());
-        }
-    }
-    files.retain(|file| is_stale_name(file).unwrap_or(false));
-    Ok(files.into_iter().map(Garbage::StaleName).collect())
-}
-
-fn is_stale_name(path: &Path) -> io::Result<bool> {
-    match rendezvous::read(path)? {
-        Found::Record(record) => remove::is_stale(&record),
-        Found::Nothing | Found::Foreign => Ok(false),
-    }
-}
-
-/// Removes it; `false` if that was not to be.
-fn discard(garbage: &Garbage) -> Result<bool, Error> {
-    let name = || Name::Private;
-    match garbage {
-        Garbage::HalfMade(id) | Garbage::Nameless(id) => shm::shmctl_rmid(*id)
-            .map(|()| true)
-            .map_err(|errno| limits::of_call("shmctl(IPC_RMID)", &name(), "remove", errno)),
-        Garbage::Semaphores(id) => sem::semctl_rmid(*id)
-            .map(|()| true)
-            .map_err(|errno| limits::of_call("semctl(IPC_RMID)", &name(), "remove", errno)),
-        Garbage::StaleName(path) => {
-            remove::clear_stale(path)?;
-            Ok(!path.exists())
-        }
     }
 }

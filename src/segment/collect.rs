@@ -1,0 +1,284 @@
+//! Collecting what is provably dead: half-made and nameless rings, orphaned semaphores, stale names.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{fs, io};
+
+use super::rendezvous::{self, Found};
+use super::{limits, note, open, remove, stat};
+use crate::error::Error;
+use crate::memory::{Facts, Region};
+use crate::name::Name;
+use crate::parking::Semaphores;
+use crate::ring;
+use crate::sync::Ordering;
+use crate::sys::file::Links;
+use crate::sys::key::Key;
+use crate::sys::sem::{self, SemId};
+use crate::sys::shm::{self, ShmAtFlags, ShmId};
+use crate::sys::{Errno, proc};
+
+/// Something dead that [`collect`] removed, or would remove.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Garbage {
+    /// A ring whose creator was killed before it was ready.
+    HalfMade(ShmId),
+    /// A ring whose name was taken away by a remover that did not live to finish, and that nobody is attached to.
+    Removed(ShmId),
+    /// An empty ring that nobody is attached to and no name leads to.
+    Nameless(ShmId),
+    /// A semaphore set whose segment is gone.
+    Semaphores(SemId),
+    /// A rendezvous file whose ring is gone.
+    StaleName(PathBuf),
+}
+
+impl core::fmt::Display for Garbage {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::HalfMade(id) => {
+                write!(f, "segment {}: a ring whose creator was killed", id.raw())
+            }
+            Self::Removed(id) => {
+                write!(f, "segment {}: a ring whose remover was killed", id.raw())
+            }
+            Self::Nameless(id) => write!(
+                f,
+                "segment {}: an empty ring with no name and no user",
+                id.raw()
+            ),
+            Self::Semaphores(id) => write!(f, "semaphore set {}: its ring is gone", id.raw()),
+            Self::StaleName(path) => write!(f, "{}: a name whose ring is gone", path.display()),
+        }
+    }
+}
+
+/// How long a ring with a path must not have been used before a collector believes that its name is gone.
+const GRACE: Duration = Duration::from_secs(300);
+
+/// Removes what is dead, and nothing else; with `dry_run` it only tells.
+///
+/// That is: half-made rings that nobody is attached to; rings without users whose removal was begun; rings without
+/// items, users and name; semaphore sets of rings that are gone; and, among `paths` and the files in the folders among
+/// them, names of rings that are gone. A ring with items in it that nobody has removed stays, whoever has died.
+///
+/// A file that was renamed still leads to its ring, and nobody can tell where it is now. So an empty ring whose path
+/// leads elsewhere is taken only when no role of it was taken or given up for five minutes; and never by creation
+/// itself, which collects where a limit is reached.
+///
+/// # Errors
+///
+/// [`Error::File`] when the kernel's lists or a folder cannot be read. What this process has no permission for is left.
+pub fn collect(paths: &[PathBuf], dry_run: bool) -> Result<Vec<Garbage>, Error> {
+    sweep(paths, dry_run, Some(GRACE))
+}
+
+/// Removes what cannot be anybody's, to make room.
+pub(super) fn make_room() -> Result<bool, Error> {
+    sweep(&[], false, None).map(|garbage| !garbage.is_empty())
+}
+
+/// As [`collect`], with empty rings whose path leads elsewhere only if unused for `grace`, or not at all.
+fn sweep(paths: &[PathBuf], dry_run: bool, grace: Option<Duration>) -> Result<Vec<Garbage>, Error> {
+    let of_list = |file| move |source| super::of_file(Path::new(file), "read", source);
+    let mut found = stale_names(paths)?;
+    let segments = proc::shm_ids().map_err(of_list("/proc/sysvipc/shm"))?;
+    found.extend(
+        segments
+            .into_iter()
+            .filter_map(|id| dead_segment(id, grace)),
+    );
+    if !dry_run {
+        found.retain(|garbage| discard(garbage).unwrap_or(false));
+    }
+    // After the segments: what belonged to those that were just removed is dead now.
+    let sets = proc::sem_ids().map_err(of_list("/proc/sysvipc/sem"))?;
+    let mut sets: Vec<_> = sets
+        .into_iter()
+        .filter(|set| is_orphan(*set).unwrap_or(false))
+        .map(Garbage::Semaphores)
+        .collect();
+    if !dry_run {
+        sets.retain(|garbage| discard(garbage).unwrap_or(false));
+    }
+    found.extend(sets);
+    Ok(found)
+}
+
+fn dead_segment(id: ShmId, grace: Option<Duration>) -> Option<Garbage> {
+    if remove::is_half_made(id) {
+        return Some(Garbage::HalfMade(id));
+    }
+    nameless(id, grace).unwrap_or(None)
+}
+
+/// The ring, if nobody is attached, no name leads to it, and it is empty or was removed.
+fn nameless(id: ShmId, grace: Option<Duration>) -> io::Result<Option<Garbage>> {
+    let Some(known) = stat(id)? else {
+        return Ok(None);
+    };
+    if known.nattch > 0 || known.key != Key::PRIVATE {
+        return Ok(None);
+    }
+    let attached = open::attach(&Name::Id(id), id, &known, ShmAtFlags::READ_ONLY);
+    let Ok(Some(region)) = attached else {
+        return Ok(None);
+    };
+    let Ok(facts) = region.header().identity.read(known.size) else {
+        return Ok(None);
+    };
+    // Only we are attached, before it is looked at and after, and nobody came and went meanwhile: that would show in
+    // the account's times or its last process.
+    let before = stat(id)?.filter(|now| now.nattch == 1);
+    let found = judge(id, &region, &facts, grace)?;
+    let after = stat(id)?;
+    Ok(found.filter(|_| before.is_some() && before == after))
+}
+
+/// What an attached ring is, as far as it tells by itself.
+fn judge(
+    id: ShmId,
+    region: &Region,
+    facts: &Facts,
+    grace: Option<Duration>,
+) -> io::Result<Option<Garbage>> {
+    let control = &region.header().control;
+    let way = way_to(region, facts)?;
+    // Relaxed: a note. A remover that was killed before it came to the name has removed nothing.
+    let noted = control.roster.removed.load(Ordering::Relaxed);
+    let empty = ring::len(control, facts.capacity) == 0;
+    Ok(match (noted, way) {
+        (_, Way::Leads) => None,
+        (note::REMOVED, _) => Some(Garbage::Removed(id)),
+        (note::UNNAMED, _) if empty => Some(Garbage::HalfMade(id)),
+        (_, Way::None) if empty => Some(Garbage::Nameless(id)),
+        (_, Way::Elsewhere) if empty && is_unused(facts, grace) => Some(Garbage::Nameless(id)),
+        _ => None,
+    })
+}
+
+/// Whether no role was taken or given up for so long; its creation counts as well.
+fn is_unused(facts: &Facts, grace: Option<Duration>) -> bool {
+    let Some(grace) = grace else {
+        return false;
+    };
+    let set = SemId::from_raw(facts.sem_id);
+    let used = sem::semctl_stat(set).map_or(0, |stat| stat.otime.max(stat.ctime));
+    let used = Duration::from_secs(used.try_into().unwrap_or(0));
+    // A clock that was set back makes it look used in the future: then it stays.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.is_ok_and(|now| now.checked_sub(used).is_some_and(|idle| idle >= grace))
+}
+
+/// Whether a path leads to a ring.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// It has no path.
+    None,
+    Leads,
+    /// But the file may have another name now.
+    Elsewhere,
+    /// Not to be told from here.
+    Unknown,
+}
+
+fn way_to(region: &Region, facts: &Facts) -> io::Result<Way> {
+    let (path, mount) = region.header().name();
+    let path = PathBuf::from(OsString::from_vec(path));
+    if path.as_os_str().is_empty() {
+        return Ok(Way::None);
+    }
+    if mount != proc::mount_namespace()? || !rendezvous::folder_of(&path).is_dir() {
+        return Ok(Way::Unknown);
+    }
+    if path.is_symlink() {
+        return Ok(Way::Unknown); // not what was put there: it is not for a collector to go where it leads
+    }
+    Ok(match rendezvous::read(&path, Links::Refuse)? {
+        Found::Record(record) if record.cookie == facts.cookie => Way::Leads,
+        _ => Way::Elsewhere,
+    })
+}
+
+/// Whether a set is a ring's, nobody is attached by it, and its segment is gone.
+fn is_orphan(set: SemId) -> Result<bool, Errno> {
+    let Some((segment, attached)) = Semaphores::read_mark(set)? else {
+        return Ok(false);
+    };
+    Ok(attached == 0 && stat(segment)?.is_none())
+}
+
+fn stale_names(paths: &[PathBuf]) -> Result<Vec<Garbage>, Error> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let entries =
+                fs::read_dir(path).map_err(|source| super::of_file(path, "list", source))?;
+            files.extend(entries.filter_map(Result::ok).map(|entry| entry.path()));
+        } else {
+            files.push(path.clone());
+        }
+    }
+    files.retain(|file| is_stale_name(file).unwrap_or(false));
+    Ok(files.into_iter().map(Garbage::StaleName).collect())
+}
+
+fn is_stale_name(path: &Path) -> io::Result<bool> {
+    match rendezvous::read(path, Links::Refuse)? {
+        Found::Record(record) => remove::is_stale(&record),
+        Found::Nothing | Found::Foreign => Ok(false),
+    }
+}
+
+/// Removes it; `false` if that was not to be.
+fn discard(garbage: &Garbage) -> Result<bool, Error> {
+    let name = || Name::Private;
+    match garbage {
+        Garbage::HalfMade(id) | Garbage::Removed(id) | Garbage::Nameless(id) => {
+            shm::shmctl_rmid(*id)
+                .map(|()| true)
+                .map_err(|errno| limits::of_call("shmctl(IPC_RMID)", &name(), "remove", errno))
+        }
+        Garbage::Semaphores(id) => sem::semctl_rmid(*id)
+            .map(|()| true)
+            .map_err(|errno| limits::of_call("semctl(IPC_RMID)", &name(), "remove", errno)),
+        Garbage::StaleName(path) => {
+            remove::clear_stale(path, Links::Refuse)?;
+            Ok(!path.exists())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spsc::Ring;
+
+    #[test]
+    fn a_ring_whose_path_leads_elsewhere_is_taken_after_a_while() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ring");
+        let ring = Ring::<u8>::create(&path, 1).unwrap();
+        let Some(Name::Id(id)) = ring.id() else {
+            panic!("it has an id");
+        };
+        drop(ring);
+        let taken = |grace| {
+            // Others may look at it at the same time, which keeps it.
+            let look = || {
+                sweep(&[], true, grace)
+                    .unwrap()
+                    .contains(&Garbage::Nameless(id))
+            };
+            (0..20).any(|_| look())
+        };
+        assert!(!taken(Some(Duration::ZERO)), "its name leads to it");
+        fs::remove_file(&path).unwrap();
+        assert!(!taken(None) && !taken(Some(GRACE)));
+        assert!(taken(Some(Duration::ZERO)));
+        remove::remove(&Name::Id(id)).unwrap();
+    }
+}
