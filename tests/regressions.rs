@@ -216,3 +216,13 @@ fn a_thread_in_a_namespace_of_its_own_gave_the_name_of_another() {
         std::thread::scope(|scope| scope.spawn(in_thread).join().unwrap());
     });
 }
+
+#[test]
+fn no_ring_could_be_made_by_a_user_without_a_number() {
+    apart(|| {
+        // In a fresh user namespace nobody has a number, so nobody can be made the owner.
+        if unshare(CloneFlags::CLONE_NEWUSER).is_ok() {
+            assert!(Ring::<u8>::create(Key::new(7), 1).is_ok());
+        }
+    });
+}
