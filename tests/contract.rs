@@ -50,6 +50,33 @@ fn a_full_ring_gives_the_item_back() {
             Err(PushTimeoutError::Timeout(3))
         );
         assert!(matches!(tx.try_reserve(1), Err(TryPushError::Full(()))));
+        assert!(matches!(
+            tx.reserve_timeout(1, Duration::from_millis(1)),
+            Err(PushTimeoutError::Timeout(()))
+        ));
+    });
+}
+
+#[test]
+fn room_is_waited_for_whole_and_not_for_ever() {
+    on_both::<u32>(4, |ring| {
+        let (mut tx, mut rx) = (ring.producer().unwrap(), ring.consumer().unwrap());
+        let soon = Duration::from_millis(1);
+        assert_eq!(tx.reserve_timeout(9, soon).unwrap().len(), 4);
+        tx.push_slice(&[1, 2, 3]).unwrap();
+        assert!(matches!(
+            tx.reserve_timeout(2, soon),
+            Err(PushTimeoutError::Timeout(()))
+        ));
+        let mut room = tx.reserve_timeout(1, soon).unwrap();
+        assert_eq!(room.write(&[4, 5]), 1);
+        room.commit_written();
+        assert_eq!(rx.pop(), Ok(1));
+        rx.finish().unwrap();
+        assert!(matches!(
+            tx.reserve_timeout(1, soon),
+            Err(PushTimeoutError::Disconnected(()))
+        ));
     });
 }
 

@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Shared, forked, until, watched};
+use common::{Removed, Shared, forked, until, watched};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use ringpipe::spsc::{Peer, Producer, Ring};
 use ringpipe::{Error, Fault, Garbage, PeerLoss, PopError, PushError, Strategy, TryPopError};
@@ -462,6 +462,7 @@ fn wake_ups_of_no_use_do_not_pile_up() {
 fn a_child_takes_a_role_of_its_own_from_an_inherited_ring() {
     let (_place, _watchdog) = watched("an inherited ring");
     let ring = Ring::<u64>::private(4).unwrap();
+    let _removed = Removed(ring.id().unwrap());
     // The parent has had a role before: the child must not be taken for it.
     drop(ring.producer().unwrap());
     let theirs = ring.clone();

@@ -1,2 +1,37 @@
-//! The command-line program.
-fn main() {}
+//! The program `ringpipe`: reads the arguments, runs one command, and ends with the exit code that says how it went.
+
+mod args;
+mod demo;
+mod exit;
+mod look;
+mod signals;
+mod size;
+mod stream;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+use exit::Failure;
+
+fn main() -> ExitCode {
+    match run(Args::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo(order) => demo::run(&order),
+        Command::DemoSender(order) => demo::send(&order),
+        Command::Send(order) => stream::send(&order),
+        Command::Recv(order) => stream::recv(&order),
+        Command::Ls(order) => look::ls(&order),
+        Command::Stat(order) => look::stat(&order),
+        Command::Rm(order) => look::rm(&order),
+        Command::Gc(order) => look::gc(&order),
+    }
+}

@@ -89,7 +89,7 @@ impl<T: Item> Ring<T> {
         anyone_asleep(self.view.control(), role)
     }
 
-    pub fn len(&self) -> usize {
+    pub fn item_count(&self) -> usize {
         crate::ring::len(self.view.control(), self.view.capacity())
     }
 }

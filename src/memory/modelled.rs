@@ -35,6 +35,10 @@ impl<T: Item> View<T> {
         let bytes = (0..capacity * size_of::<T>())
             .map(|_| Cell::new(0))
             .collect();
+        #[allow(
+            clippy::arc_with_non_send_sync,
+            reason = "loom's cells are not; loom runs one thread at a time"
+        )]
         let memory = Arc::new(Memory {
             control: Control::new(),
             bytes,

@@ -11,7 +11,7 @@ pub(crate) use local::Local;
 #[cfg(not(loom))]
 pub(crate) use sysv::{SET_SIZE, Semaphores};
 #[cfg(not(loom))]
-pub(crate) use time::{Deadline, PULSE, SLICE, coarse_now, passed};
+pub(crate) use time::{Deadline, Pulse, SLICE, passed};
 
 /// Why the books cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub(crate) enum ParkFault {
 mod time {
     use std::time::{Duration, Instant};
 
+    use crate::sys::proc;
+
     /// When to stop waiting.
     pub(crate) type Deadline = Instant;
 
@@ -33,20 +35,47 @@ mod time {
     pub(crate) const SLICE: Duration = Duration::from_millis(10);
 
     /// How long nothing must have been found before the kernel is asked about the peer, in nanoseconds.
-    pub(crate) const PULSE: u64 = 5_000_000;
-
-    /// A clock with the resolution of the kernel's tick, in nanoseconds, never 0; no system call.
-    pub(crate) fn coarse_now() -> u64 {
-        crate::sys::proc::coarse_tick().max(1)
-    }
+    const PULSE: u64 = 5_000_000;
 
     pub(crate) fn passed(deadline: Deadline) -> bool {
         Instant::now() >= deadline
     }
+
+    /// Says when it is time to ask the kernel whether the peer lives.
+    ///
+    /// Operations that do not sleep find nothing, over and over, while a peer is slow or dead; asking each time would
+    /// cost a system call each time. So the kernel is asked only when nothing was found throughout a few
+    /// milliseconds, by a clock that is read without a system call.
+    #[derive(Debug, Default)]
+    pub(crate) struct Pulse {
+        /// When the present row of failures began, or was last asked about; 0 outside a row.
+        since: u64,
+    }
+
+    impl Pulse {
+        /// Something was found: the peer was there a moment ago.
+        #[inline]
+        pub(crate) fn reset(&mut self) {
+            self.since = 0;
+        }
+
+        /// Nothing was found. Whether to ask the kernel now.
+        pub(crate) fn due(&mut self) -> bool {
+            let now = proc::coarse_tick().max(1);
+            if self.since == 0 {
+                self.since = now;
+            }
+            let due = now.saturating_sub(self.since) >= PULSE;
+            if due {
+                self.since = now;
+            }
+            due
+        }
+    }
 }
 
 #[cfg(loom)]
-pub(crate) use timeless::{Deadline, PULSE, coarse_now, passed};
+pub(crate) use timeless::{Deadline, Pulse, passed};
 
 /// loom has no time: there are no deadlines, and it is always time to ask.
 #[cfg(loom)]
@@ -54,13 +83,20 @@ mod timeless {
     #[derive(Clone, Copy, Debug)]
     pub(crate) enum Deadline {}
 
-    pub(crate) const PULSE: u64 = 0;
-
-    pub(crate) fn coarse_now() -> u64 {
-        1
-    }
-
     pub(crate) fn passed(deadline: Deadline) -> bool {
         match deadline {}
+    }
+
+    #[derive(Debug, Default)]
+    pub(crate) struct Pulse {
+        _since: (),
+    }
+
+    impl Pulse {
+        pub(crate) fn reset(&mut self) {}
+
+        pub(crate) fn due(&mut self) -> bool {
+            true
+        }
     }
 }

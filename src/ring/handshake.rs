@@ -31,10 +31,10 @@
 //! be taken by whoever sleeps next, who looks again.
 
 use super::roster::{self, Entry, State};
-use super::spin::{self, Pulse};
+use super::spin;
 use super::{Parking, Role, Wake};
 use crate::memory::Control;
-use crate::parking::{self, Deadline, ParkFault};
+use crate::parking::{self, Deadline, ParkFault, Pulse};
 use crate::ring::Fault;
 use crate::sync::{AtomicU32, Ordering};
 

@@ -11,11 +11,10 @@ use super::handshake::Strategy;
 use super::handshake::{self, Patience, Stop, Waiter};
 #[cfg(not(loom))]
 use super::heels;
-use super::spin::Pulse;
 use super::{Fault, Parking, Role, roster};
 use crate::item::Item;
 use crate::memory::{Control, View};
-use crate::parking::{Deadline, Fence};
+use crate::parking::{Deadline, Fence, Pulse};
 use crate::sync::{Arc, AtomicU64, Ordering};
 
 /// What tells the producer's side from the consumer's.

@@ -170,7 +170,30 @@ impl<T: Item> Producer<T> {
         })
     }
 
-    /// The same for as much room as there is now: at least 1, at most `n`.
+    /// The same, waiting no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Producer::push_timeout`].
+    pub fn reserve_timeout(
+        &mut self,
+        n: usize,
+        timeout: Duration,
+    ) -> Result<Room<'_, T>, PushTimeoutError<()>> {
+        let len = n.clamp(1, self.capacity());
+        if !self.handle.has_at_hand(len) {
+            self.handle
+                .wait(len, after(timeout))
+                .map_err(|halt| halt.push_timeout(()))?;
+        }
+        Ok(Room {
+            handle: &mut self.handle,
+            len,
+            filled: 0,
+        })
+    }
+
+    /// Room in the ring without waiting, as much as there is now: at least 1, at most `n`.
     ///
     /// # Errors
     ///

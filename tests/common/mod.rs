@@ -56,8 +56,20 @@ impl Drop for Place {
             .flatten()
             .flatten()
         {
-            let _ = ringpipe::remove(entry.path());
+            remove(&entry.path().into());
         }
+    }
+}
+
+/// Removes a ring and its semaphores, if they are there.
+///
+/// Tests run side by side, and a child that another one has forked holds the mappings of this one's rings too. If it is the last to end, and by
+/// `_exit` or a signal, nobody is there to remove the semaphores: a collector would find them.
+fn remove(name: &Name) {
+    let set = ringpipe::status(name).ok().and_then(|status| status.set);
+    let _ = ringpipe::remove(name);
+    if let Some(set) = set {
+        let _ = ringpipe::sysv::semctl_rmid(set);
     }
 }
 
@@ -67,7 +79,7 @@ pub struct Removed(pub Name);
 
 impl Drop for Removed {
     fn drop(&mut self) {
-        let _ = ringpipe::remove(&self.0);
+        remove(&self.0);
     }
 }
 

@@ -1,0 +1,233 @@
+//! What can be said on the command line, and the help that explains it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use ringpipe::Name;
+
+use crate::exit;
+use crate::size::{parse_len, parse_mode, parse_size};
+
+const NAMES: &str = "\
+Names:
+  /tmp/ticks     a path: a small file that leads to the ring (./id:7 for a file of that name)
+  key:0x2a       a System V key
+  ftok:FILE:N    the key that ftok(3) makes of a file and a number
+  id:123         the segment of that id, as `ringpipe ls` and `ipcs -m` show it";
+
+/// Moves bytes between processes through shared memory, and looks after the rings of this machine.
+///
+/// A ring survives the death of whoever uses it: nothing hangs, nothing published is lost.
+#[derive(Debug, Parser)]
+#[command(name = "ringpipe", version, after_help = format!("{NAMES}\n\n{}", exit::table()))]
+#[command(disable_version_flag = true)]
+pub(crate) struct Args {
+    /// Print the version.
+    #[arg(short = 'v', long, action = ArgAction::Version)]
+    version: Option<bool>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Demo(Demo),
+    #[command(hide = true)]
+    DemoSender(DemoSender),
+    Send(Send),
+    Recv(Recv),
+    Ls(Ls),
+    Stat(Stat),
+    Rm(Rm),
+    Gc(Gc),
+}
+
+/// Move the same bytes between two processes through a ring and through a pipe, and compare.
+///
+/// A second process sends, this one receives and hashes. Both ways take the same chunks and are measured alike: from the
+/// first byte wanted to the last byte hashed, three rounds in turn, of which the medians count.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ringpipe demo
+  ringpipe demo --bytes 4G --capacity 4M
+  ringpipe demo /var/log/syslog --bytes 64M --json")]
+pub(crate) struct Demo {
+    /// What to move: its content, repeated or cut to the wanted length [default: this program's own file].
+    pub(crate) file: Option<PathBuf>,
+    /// How many bytes to move in each round.
+    #[arg(long, value_name = "BYTES", default_value = "1G", value_parser = parse_size)]
+    pub(crate) bytes: u64,
+    /// How many bytes the ring holds.
+    #[arg(long, value_name = "BYTES", default_value = "1M", value_parser = parse_len)]
+    pub(crate) capacity: usize,
+    /// How many bytes are moved at a time.
+    #[arg(long, value_name = "BYTES", default_value = "64K", value_parser = parse_len)]
+    pub(crate) chunk: usize,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The other process of the demo.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoSender {
+    #[arg(long, value_enum)]
+    pub(crate) way: Way,
+    /// The ring; for a pipe, standard output is it.
+    #[arg(long, value_parser = name_parser())]
+    pub(crate) ring: Option<Name>,
+    #[arg(long)]
+    pub(crate) bytes: u64,
+    #[arg(long)]
+    pub(crate) chunk: usize,
+    pub(crate) file: PathBuf,
+}
+
+/// How the demo moves bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Way {
+    Ring,
+    Pipe,
+}
+
+/// A ring of bytes, and how to make it if it does not exist.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Endpoint {
+    /// The ring (see `ringpipe --help` for the forms of names).
+    #[arg(value_parser = name_parser())]
+    pub(crate) name: Name,
+    /// How many bytes the ring holds, if it has to be created.
+    #[arg(long, value_name = "BYTES", default_value = "1M", value_parser = parse_len)]
+    pub(crate) capacity: usize,
+    /// The ring's permission bits, if it has to be created. Both sides need to read and write.
+    #[arg(long, value_name = "OCTAL", default_value = "600", value_parser = parse_mode)]
+    pub(crate) mode: u32,
+}
+
+/// Copy standard input into a ring.
+///
+/// Either side may start first. Ends when all is in the ring, where it waits for a receiver. If the receiver goes before
+/// that, so does the sender, with exit code 3; if the sender is ended by a signal, the receiver learns that the end is missing.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tar c . | ringpipe send /tmp/files
+  ringpipe send key:0x2a --capacity 16M --mode 660 < big.log
+  producer | ringpipe send /tmp/feed --persist     # goes on while the receiver restarts")]
+pub(crate) struct Send {
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    /// Go on when the receiver is lost, and wait for the next one.
+    #[arg(long)]
+    pub(crate) persist: bool,
+}
+
+/// Copy a ring to standard output.
+///
+/// Either side may start first. When the sender has finished and all is written, the ring is removed. What is in the ring
+/// is let go only once it is written: after a crash, the next receiver goes on with at most one
+/// write (64 KiB) twice. If the sender died or gave up, all it left is written, and the exit code is 3.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ringpipe recv /tmp/files | tar x
+  ringpipe recv /tmp/feed --persist >> feed.log    # goes on while the sender restarts
+  ringpipe recv /tmp/feed --keep                   # leaves the ring to the next sender")]
+pub(crate) struct Recv {
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    /// Leave the ring when the sender has finished. It still says so to the next receiver, until a sender comes.
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Go on when the sender dies or gives up, and wait for the next one.
+    #[arg(long)]
+    pub(crate) persist: bool,
+}
+
+/// List the rings that you may read.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ringpipe ls
+  ringpipe ls --json | jq '.[] | select(.len > 0).name'")]
+pub(crate) struct Ls {
+    /// Print a JSON array.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Show all that can be seen of a ring.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ringpipe stat /tmp/files
+  ringpipe stat id:123 --json | jq .producer.alive")]
+pub(crate) struct Stat {
+    /// The ring.
+    #[arg(value_parser = name_parser())]
+    pub(crate) name: Name,
+    /// Print a JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Remove rings, with what is in them.
+///
+/// Takes the name away; who has the ring open goes on with it, and its memory is freed with the last of them.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ringpipe rm /tmp/files
+  ringpipe rm key:0x2a id:123")]
+pub(crate) struct Rm {
+    /// The rings.
+    #[arg(required = true, value_name = "NAME", value_parser = name_parser())]
+    pub(crate) names: Vec<Name>,
+}
+
+/// Remove what is provably dead: half-made rings, empty rings without name and user, semaphores and names of rings
+/// that are gone.
+///
+/// A ring with something in it stays, whoever has died.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ringpipe gc --dry-run
+  ringpipe gc /tmp /run/feeds     # also the names in these folders that lead nowhere")]
+pub(crate) struct Gc {
+    /// Names, and folders of names, to look through for those whose ring is gone.
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Only tell what would be removed.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print a JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn name_parser() -> impl TypedValueParser<Value = Name> {
+    OsStringValueParser::new().try_map(parse_name)
+}
+
+/// A name in any of its forms; what is not UTF-8 can only be a path.
+fn parse_name(text: OsString) -> Result<Name, ringpipe::Error> {
+    match text.into_string() {
+        Ok(text) => text.parse(),
+        Err(path) => Ok(Name::Path(path.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Args::command().debug_assert();
+    }
+}

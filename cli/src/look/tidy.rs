@@ -1,0 +1,73 @@
+//! Removing rings: those that are named, and those that are provably dead.
+
+use ringpipe::Garbage;
+use serde::Serialize;
+
+use crate::args::{Gc, Rm};
+use crate::exit::Failure;
+use crate::text::{print, print_json, printable};
+
+/// Runs `ringpipe rm`: tries every name, and ends as the first failure says.
+pub(crate) fn rm(order: &Rm) -> Result<(), Failure> {
+    let failures = order
+        .names
+        .iter()
+        .filter_map(|name| ringpipe::remove(name).err());
+    let mut failures = failures.map(Failure::from);
+    let Some(first) = failures.next() else {
+        return Ok(());
+    };
+    failures.for_each(|failure| failure.tell());
+    Err(first)
+}
+
+/// What `ringpipe gc --json` prints.
+#[derive(Debug, Serialize)]
+struct Collection {
+    dry_run: bool,
+    garbage: Vec<Piece>,
+}
+
+#[derive(Debug, Serialize)]
+struct Piece {
+    kind: &'static str,
+    /// Of a segment or a semaphore set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+}
+
+impl Piece {
+    fn of(garbage: &Garbage) -> Self {
+        let (kind, id, path) = match garbage {
+            Garbage::HalfMade(id) => ("half made", Some(id.raw()), None),
+            Garbage::Nameless(id) => ("nameless", Some(id.raw()), None),
+            Garbage::Semaphores(id) => ("semaphores", Some(id.raw()), None),
+            Garbage::StaleName(path) => ("stale name", None, Some(path.display().to_string())),
+            _ => ("unknown", None, None),
+        };
+        Self { kind, id, path }
+    }
+}
+
+/// Runs `ringpipe gc`.
+pub(crate) fn gc(order: &Gc) -> Result<(), Failure> {
+    let found = ringpipe::collect(&order.paths, order.dry_run)?;
+    if order.json {
+        return print_json(&Collection {
+            dry_run: order.dry_run,
+            garbage: found.iter().map(Piece::of).collect(),
+        });
+    }
+    let verb = if order.dry_run {
+        "would remove"
+    } else {
+        "removed"
+    };
+    let lines: String = found
+        .iter()
+        .map(|garbage| format!("{verb} {}\n", printable(&garbage.to_string())))
+        .collect();
+    print(&lines)
+}

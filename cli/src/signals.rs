@@ -1,0 +1,51 @@
+//! SIGINT and SIGTERM as something to ask about, so that a command can end in good order.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::exit::{Exit, Failure};
+
+/// How long anything waits before it asks whether a signal came. A signal that comes between the question and
+/// the wait is noticed no later than this.
+pub(crate) const TICK: Duration = Duration::from_millis(200);
+
+/// What has come so far. The second signal ends the program at once, as if there were no handler.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    caught: Arc<AtomicUsize>,
+}
+
+impl Signals {
+    pub(crate) fn watch() -> Result<Self, Failure> {
+        let caught = Arc::new(AtomicUsize::new(0));
+        let again = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            watch_one(signal, &caught, &again)
+                .map_err(|error| Failure::io("watch for signals", &error))?;
+        }
+        Ok(Self { caught })
+    }
+
+    /// Fails once a signal has come.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        match i32::try_from(self.caught.load(Ordering::Relaxed)) {
+            Ok(0) | Err(_) => Ok(()),
+            Ok(SIGINT) => Err(Failure::new(Exit::Interrupted, "ended by SIGINT")),
+            Ok(_) => Err(Failure::new(Exit::Terminated, "ended by SIGTERM")),
+        }
+    }
+}
+
+fn watch_one(signal: i32, caught: &Arc<AtomicUsize>, again: &Arc<AtomicBool>) -> io::Result<()> {
+    // In this order: the first signal finds `again` unset, and sets it.
+    flag::register_conditional_default(signal, Arc::clone(again))?;
+    flag::register(signal, Arc::clone(again))?;
+    let number = usize::try_from(signal).unwrap_or_default();
+    flag::register_usize(signal, Arc::clone(caught), number)?;
+    Ok(())
+}

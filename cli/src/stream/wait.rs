@@ -1,0 +1,46 @@
+//! Waiting for a stream without missing a signal.
+//!
+//! A read or write that blocks is begun anew by the kernel after a signal; poll(2) is not. So a stream is asked first whether
+//! it is ready.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::exit::Failure;
+use crate::signals::{Signals, TICK};
+
+/// Waits until reading would not block, or fails when a signal came.
+pub(super) fn readable(stream: &impl AsFd, signals: &Signals) -> Result<(), Failure> {
+    ready(stream.as_fd(), PollFlags::POLLIN, signals)
+}
+
+/// Waits until writing something would not block, or fails when a signal came.
+pub(super) fn writable(stream: &impl AsFd, signals: &Signals) -> Result<(), Failure> {
+    ready(stream.as_fd(), PollFlags::POLLOUT, signals)
+}
+
+/// Whether reading would not block, now.
+pub(super) fn is_readable(stream: &impl AsFd) -> Result<bool, Failure> {
+    ready_within(stream.as_fd(), PollFlags::POLLIN, PollTimeout::ZERO)
+}
+
+fn ready(stream: BorrowedFd, event: PollFlags, signals: &Signals) -> Result<(), Failure> {
+    let tick = PollTimeout::try_from(TICK).unwrap_or(PollTimeout::ZERO);
+    loop {
+        signals.check()?;
+        if ready_within(stream, event, tick)? {
+            return Ok(());
+        }
+    }
+}
+
+fn ready_within(stream: BorrowedFd, event: PollFlags, limit: PollTimeout) -> Result<bool, Failure> {
+    match poll(&mut [PollFd::new(stream, event)], limit) {
+        Ok(count) => Ok(count > 0),
+        Err(Errno::EINTR) => Ok(false),
+        Err(errno) => Err(Failure::io("wait for a stream", &io::Error::from(errno))),
+    }
+}

@@ -1,0 +1,71 @@
+//! What goes to standard output: aligned text that no name can spoil, or JSON; a lost reader is no panic.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::exit::Failure;
+
+/// Writes text to standard output.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::io("write to standard output", &error))
+}
+
+/// Writes a value to standard output as JSON.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| Failure::io("write JSON", &error.into()))?;
+    print(&(text + "\n"))
+}
+
+/// Rows as lines, each column as wide as its widest cell.
+pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let mut widths = [0; N];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    rows.iter().map(|row| line(row, &widths)).collect()
+}
+
+fn line(row: &[String], widths: &[usize]) -> String {
+    let cells: String = row
+        .iter()
+        .zip(widths)
+        .map(|(cell, width)| format!("{cell:width$}  "))
+        .collect();
+    format!("{}\n", cells.trim_end())
+}
+
+/// Text of others, such as a ring's path, without what could steer a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    let mut safe = String::new();
+    for c in text.chars() {
+        if c.is_control() {
+            safe.extend(c.escape_default());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [["a", "bbb"], ["cccc", "d"]].map(|row| row.map(str::to_owned));
+        assert_eq!(columns(&rows), "a     bbb\ncccc  d\n");
+    }
+
+    #[test]
+    fn a_name_cannot_steer_the_terminal() {
+        assert_eq!(printable("/tmp/ä\u{1b}[2J\n"), "/tmp/ä\\u{1b}[2J\\n");
+    }
+}

@@ -1,0 +1,159 @@
+//! Each exit code, brought about; 3, 130, 141 and 143 are where streams and signals are tested.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use ringpipe::Name;
+use ringpipe::spsc::{Options, Ring};
+
+use crate::support::{Case, Outcome, until};
+
+/// Whoever this is, it is not root.
+const NOBODY: u32 = 65_534;
+
+#[track_caller]
+fn expect(outcome: &Outcome, code: i32, why: &str) {
+    assert_eq!(outcome.code, Some(code), "{}", outcome.err);
+    assert!(outcome.err.contains(why), "{}", outcome.err);
+}
+
+#[test]
+fn help_and_version_succeed() {
+    let case = Case::new();
+    for args in [&["--help"][..], &["-v"], &["--version"], &["help", "send"]] {
+        assert_eq!(case.run(args).code, Some(0));
+    }
+    for command in ["demo", "send", "recv", "ls", "stat", "rm", "gc"] {
+        let help = String::from_utf8(case.run(&[command, "--help"]).out).unwrap();
+        assert!(help.contains("Examples:"), "{help}");
+    }
+    let help = String::from_utf8(case.run(&["--help"]).out).unwrap();
+    assert!(help.contains("Exit codes:"), "{help}");
+}
+
+#[test]
+fn another_failure_is_1() {
+    let case = Case::new();
+    let name = case.path("no/such/folder");
+    expect(&case.run(&["send", &name]), 1, "cannot find the folder");
+}
+
+#[test]
+fn usage_is_2() {
+    let case = Case::new();
+    let ring = case.ring();
+    for args in [
+        &["send"][..],
+        &["nonsense"],
+        &["send", &ring, "--capacity", "many"],
+        &["send", &ring, "--mode", "999"],
+        &["stat", "key:x"],
+        &["rm"],
+    ] {
+        assert_eq!(case.run(args).code, Some(2));
+    }
+    expect(&case.run(&["recv", "private"]), 2, "private");
+}
+
+#[test]
+fn no_such_ring_is_4() {
+    let case = Case::new();
+    expect(&case.run(&["stat", &case.ring()]), 4, "there is no ring");
+    expect(&case.run(&["rm", &case.ring()]), 4, "there is no ring");
+}
+
+#[test]
+fn a_taken_role_is_5() {
+    let case = Case::new();
+    let ring = case.ring();
+    let mut sender = case.start_fed(&["send", &ring], Stdio::piped());
+    let _open = sender.stdin();
+    until(|| case.stat()["producer"]["alive"] == true);
+    let alive = format!("process {}, which is alive", sender.pid());
+    expect(&case.run(&["send", &ring]), 5, &alive);
+    let receiver = case.start(&["recv", &ring]);
+    until(|| case.stat()["consumer"]["alive"] == true);
+    let alive = format!("process {}, which is alive", receiver.pid());
+    expect(&case.run(&["recv", &ring]), 5, &alive);
+}
+
+/// The program as somebody who is not root would run it.
+fn as_nobody(case: &Case, args: &[&str]) -> Command {
+    let mut command = case.command(args);
+    command.uid(NOBODY).gid(NOBODY);
+    command
+}
+
+#[test]
+fn no_permission_is_6() {
+    let Some(case) = Case::isolated() else { return };
+    fs::set_permissions(case.folder(), Permissions::from_mode(0o755)).unwrap();
+    let probe = as_nobody(&case, &["--version"])
+        .stdout(Stdio::null())
+        .status();
+    if !probe.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: others may not run the program where it is");
+        return;
+    }
+    let (own, shared) = (case.path("own"), case.path("shared"));
+    for (ring, mode) in [(&own, "600"), (&shared, "666")] {
+        assert_eq!(case.run(&["send", ring, "--mode", mode]).code, Some(0));
+    }
+    for args in [["stat", &own], ["recv", &own], ["rm", &own]] {
+        let told = case.start_with(as_nobody(&case, &args)).wait();
+        expect(&told, 6, "ermission");
+    }
+    let told = case.start_with(as_nobody(&case, &["stat", &shared])).wait();
+    assert_eq!(told.code, Some(0), "{}", told.err);
+    // It may receive, but neither the name nor the segment is its own to remove.
+    let told = case.start_with(as_nobody(&case, &["recv", &shared])).wait();
+    expect(&told, 6, "only its ring cannot be removed");
+    let told = case
+        .start_with(as_nobody(&case, &["recv", "--keep", &shared]))
+        .wait();
+    assert_eq!(told.code, Some(0), "{}", told.err);
+}
+
+#[test]
+fn a_limit_is_7() {
+    let Some(case) = Case::isolated() else { return };
+    // In this test's own namespace.
+    fs::write("/proc/sys/kernel/shmmni", "0").unwrap();
+    expect(&case.run(&["send", &case.ring()]), 7, "kernel.shmmni = 0");
+}
+
+#[test]
+fn what_is_no_ring_of_bytes_is_8() {
+    let case = Case::new();
+    let file = case.path("file");
+    fs::write(&file, "just text").unwrap();
+    for command in ["send", "recv", "stat"] {
+        expect(&case.run(&[command, &file]), 8, "is not a ring");
+    }
+    // `rm` leaves alone what is none.
+    expect(&case.run(&["rm", &file]), 8, "is not a ring");
+    assert_eq!(fs::read(&file).unwrap(), b"just text");
+}
+
+#[test]
+fn a_ring_of_other_items_is_8() {
+    let Some(case) = Case::isolated() else { return };
+    let key: Name = "key:0x0badcafe".parse().unwrap();
+    let ring = Ring::<u64>::create(&key, 16).unwrap();
+    expect(
+        &case.run(&["recv", "key:0x0badcafe"]),
+        8,
+        "made for other items",
+    );
+    ringpipe::remove(&key).unwrap();
+    drop(ring);
+    let ring = Options::new()
+        .type_name("words")
+        .create::<u8>(&key)
+        .unwrap();
+    expect(&case.run(&["send", "key:0x0badcafe"]), 8, "the type name");
+    ringpipe::remove(&key).unwrap();
+    drop(ring);
+}

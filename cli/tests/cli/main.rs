@@ -1,0 +1,8 @@
+//! The program as its users have it: real processes, real signals, real exit codes.
+
+mod codes;
+mod demo;
+mod look;
+mod signals;
+mod stream;
+mod support;
