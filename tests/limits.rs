@@ -11,7 +11,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use common::apart::{apart_unprepared, segments, set_limit, sets};
+use common::apart::{apart_unprepared, segments, set_limit, sets, skipped};
 use common::raw::Raw;
 use common::{Shared, forked, forked_unprepared, until};
 use nix::sys::resource::{Resource, setrlimit};
@@ -29,7 +29,7 @@ fn limited(limit: &'static str, value: &'static str, body: impl FnOnce()) {
         if set_limit(limit, value) {
             body();
         } else {
-            eprintln!("skipped: no permission to set {limit}");
+            skipped(&format!("no permission to set {limit}"));
         }
     });
 }
@@ -208,7 +208,7 @@ fn meminfo(name: &str) -> Option<u64> {
 fn pages_that_may_not_be_locked_are_refused() {
     apart_unprepared(|| {
         if !Uid::effective().is_root() {
-            eprintln!("skipped: only root can give up his permissions for good");
+            skipped("only root can give up his permissions for good");
             return;
         }
         setrlimit(Resource::RLIMIT_MEMLOCK, 4096, 4096).unwrap();
@@ -332,7 +332,7 @@ const NOBODY: Uid = Uid::from_raw(65534);
 /// Runs `body` as a user who owns nothing, where this one may become him.
 fn as_nobody(body: impl FnOnce()) {
     if !Uid::effective().is_root() {
-        eprintln!("skipped: only root can become another user");
+        skipped("only root can become another user");
         return;
     }
     forked(|| {

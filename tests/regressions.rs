@@ -488,3 +488,13 @@ fn the_semaphores_of_a_ring_stayed_that_ended_under_a_collector() {
         }
     });
 }
+
+#[test]
+fn no_ring_could_be_made_by_a_user_without_a_number() {
+    apart(|| {
+        // In a fresh user namespace nobody has a number, so nobody can be made the owner.
+        if unshare(CloneFlags::CLONE_NEWUSER).is_ok() {
+            assert!(Ring::<u8>::create(Key::new(7), 1).is_ok());
+        }
+    });
+}

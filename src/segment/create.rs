@@ -250,6 +250,9 @@ fn store_name(region: &Region, name: &Name) -> Result<(), Error> {
 
 fn give_away(name: &Name, id: ShmId, set: SemId, plan: &Plan) -> Result<(), Error> {
     let access = plan.access;
+    if access.uid.is_none() && access.gid.is_none() {
+        return Ok(()); // the mode is set since creation, exactly
+    }
     let own = shm::shmctl_stat(id)
         .map_err(|errno| limits::of_call("shmctl(IPC_STAT)", name, "look at", errno))?;
     let ownership = Ownership {

@@ -9,7 +9,7 @@ use std::{fs, io, process};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, Uid, alarm, fork, setpgid};
+use nix::unistd::{ForkResult, Gid, Pid, Uid, alarm, fork, setpgid};
 
 /// The child's exit status where it may have no namespace.
 const NOT_ALLOWED: i32 = 77;
@@ -48,7 +48,7 @@ pub fn apart_unprepared(body: impl FnOnce()) {
     match end {
         WaitStatus::Exited(_, 0) => {}
         WaitStatus::Exited(_, NOT_ALLOWED) => {
-            eprintln!("skipped: no permission to make an IPC namespace");
+            skipped("no permission to make an IPC namespace");
         }
         other => panic!("the process apart ended with {other:?}"),
     }
@@ -75,9 +75,7 @@ fn in_namespace(body: impl FnOnce()) -> i32 {
     let own = Pid::from_raw(0);
     setpgid(own, own).expect("a process can lead a group");
     alarm::set(PATIENCE);
-    let mut flags = CloneFlags::CLONE_NEWIPC;
-    flags.set(CloneFlags::CLONE_NEWUSER, !Uid::effective().is_root());
-    if unshare(flags).is_err() {
+    if enter_namespace().is_err() {
         return NOT_ALLOWED;
     }
     if catch_unwind(AssertUnwindSafe(body)).is_ok() {
@@ -85,6 +83,23 @@ fn in_namespace(body: impl FnOnce()) -> i32 {
     } else {
         101
     }
+}
+
+fn enter_namespace() -> io::Result<()> {
+    let (uid, gid) = (Uid::effective(), Gid::effective());
+    if uid.is_root() {
+        return Ok(unshare(CloneFlags::CLONE_NEWIPC)?);
+    }
+    // Everybody may have an IPC namespace in a user namespace of his own, where he is who he was.
+    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWIPC)?;
+    fs::write("/proc/self/setgroups", "deny")?;
+    fs::write("/proc/self/uid_map", format!("{uid} {uid} 1"))?;
+    fs::write("/proc/self/gid_map", format!("{gid} {gid} 1"))
+}
+
+/// Says why a test does nothing. Past the test harness, which would keep what a child says in the child's memory.
+pub fn skipped(why: &str) {
+    let _ = writeln!(io::stderr(), "skipped: {why}");
 }
 
 /// Sets a limit of this namespace, named as for sysctl(8); `false` where that is not allowed.
