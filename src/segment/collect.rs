@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use std::{fs, io};
+use std::{fs, io, process};
 
 use super::rendezvous::{self, Found};
 use super::{limits, note, open, remove, stat};
@@ -237,6 +237,7 @@ fn is_stale_name(path: &Path) -> io::Result<bool> {
 fn discard(garbage: &Garbage) -> Result<bool, Error> {
     let name = || Name::Private;
     match garbage {
+        Garbage::Nameless(id) if !is_untouched(*id) => Ok(false),
         Garbage::HalfMade(id) | Garbage::Removed(id) | Garbage::Nameless(id) => {
             shm::shmctl_rmid(*id)
                 .map(|()| true)
@@ -250,6 +251,12 @@ fn discard(garbage: &Garbage) -> Result<bool, Error> {
             Ok(!path.exists())
         }
     }
+}
+
+/// Whether this process was the last to look at a segment. If another came meanwhile, it may have put something in.
+fn is_untouched(id: ShmId) -> bool {
+    let own = process::id().cast_signed();
+    matches!(stat(id), Ok(Some(now)) if now.nattch == 0 && now.lpid == own)
 }
 
 #[cfg(test)]
