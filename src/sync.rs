@@ -2,7 +2,7 @@
 //!
 //! Everything that two participants share goes through the names below. In the normal build they are
 //! the standard library's; under `--cfg loom` they are loom's, wrapped so that a modelled participant
-//! can be killed before any of them (see [`mortal`]). Nothing is emulated: what loom lacks (time) is
+//! can be killed before any of them (see `sync/mortal.rs`). Nothing is emulated: what loom lacks (time) is
 //! absent there, so it cannot slip into a model.
 
 #[cfg(not(loom))]

@@ -110,7 +110,7 @@ impl Segment {
         }
     }
 
-    /// Whether the ring's name was taken away, by [`remove`] or by `ipcrm`.
+    /// Whether the ring's name was taken away, by [`remove()`] or by `ipcrm`.
     pub(crate) fn is_removed(&self) -> bool {
         // Relaxed: a note, see `remove`.
         if self
