@@ -269,7 +269,9 @@ fn unread_items_outlive_every_process_until_the_ring_is_removed() {
         !garbage.iter().any(|found| ours.contains(found)),
         "a collector leaves items alone"
     );
-    assert_eq!((status.attachments, status.len), (0, 3));
+    assert_eq!(status.len, 3);
+    // Whoever looks, and a child that another test forks meanwhile, is attached for a moment.
+    until(|| ringpipe::status(&path).unwrap().attachments == 0);
     let mut rx = Ring::<u64>::open(&path).unwrap().consumer().unwrap();
     assert_eq!(rx.pop(), Ok(1));
     drop(rx);

@@ -210,8 +210,7 @@ impl Waiter<'_> {
     ) -> Result<R, Stop> {
         let mut passed_on = None;
         loop {
-            // Relaxed: ordered against the look by the heavy barrier (E3).
-            sleepers(self.control, self.role).fetch_add(1, Ordering::Relaxed);
+            self.announce();
             let reach = parking::heavy_barrier();
             let verdict = self.judge(&mut look);
             if let Some(verdict) = verdict.transpose() {
@@ -227,6 +226,16 @@ impl Waiter<'_> {
             if let Some(stop) = self.ending(end) {
                 return look()?.ok_or(stop);
             }
+        }
+    }
+
+    /// Counts this side among the sleepers. Relaxed: ordered against the look by the heavy barrier (E3).
+    fn announce(&self) {
+        let sleepers = sleepers(self.control, self.role);
+        if self.alone {
+            sleepers.store(1, Ordering::Relaxed); // whatever was there, also what a hostile peer has left
+        } else {
+            sleepers.fetch_add(1, Ordering::Relaxed);
         }
     }
 

@@ -1,6 +1,6 @@
 //! `send` and `recv`: what goes in comes out, whoever starts first and whoever is killed.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::process::Stdio;
 use std::thread;
@@ -262,12 +262,8 @@ fn a_sender_that_comes_while_the_ring_is_removed_loses_nothing() {
     lock.lock().unwrap();
     let first = case.start_fed(&["send", &ring], case.input(b"one"));
     assert_eq!(first.wait().code, Some(0));
-    let waits = format!("{} ", receiver.pid());
-    until(|| {
-        let locks = fs::read_to_string("/proc/locks").unwrap();
-        let mut waiting = locks.lines().filter(|line| line.contains("-> FLOCK"));
-        waiting.any(|line| line.contains(&waits))
-    });
+    // It has taken the sender's role, and waits for the lock.
+    until(|| case.stat()["producer"]["pid"] == receiver.pid());
     let mut second = case.start_fed(&["send", &ring], case.input(b"two"));
     thread::sleep(Duration::from_millis(100)); // for it to do the wrong thing, if it can
     drop(lock);
