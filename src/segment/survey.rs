@@ -39,7 +39,7 @@ pub struct Side {
     pub pid: Option<i32>,
     /// What that process calls itself.
     pub command: Option<String>,
-    /// How many ever held it.
+    /// How many ever held it. Who has just come is counted a moment after `pid` shows it.
     pub holders: u64,
     /// How many of them were found dead.
     pub deaths: u32,
