@@ -5,12 +5,11 @@ mod common;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::time::Duration;
 
-use common::Place;
 use common::apart::{apart, segments, sets};
 use common::raw::Raw;
 use common::steps::{Stepped, killed_everywhere};
+use common::{Place, watched};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Uid, setuid};
 use ringpipe::spsc::{Options, Ring};
@@ -260,18 +259,13 @@ fn a_ring_replaced_under_its_remover_lost_its_name_and_stayed() {
 
 #[test]
 fn whoever_could_read_a_name_kept_others_from_removing_it() {
-    let place = Place::new();
+    let (place, _watchdog) = watched("a lock on a name");
     drop(Ring::<u8>::create(place.path(), 1).unwrap());
     let reader = fs::File::open(place.path()).unwrap();
     reader.lock_shared().unwrap();
-    let path = place.path();
-    let remover = std::thread::spawn(move || ringpipe::remove(path));
-    std::thread::sleep(Duration::from_secs(3));
-    let in_time = remover.is_finished();
-    drop(reader);
-    let removed = remover.join().unwrap();
-    assert!(in_time);
+    let removed = ringpipe::remove(place.path()); // comes back while the lock is held
     assert!(matches!(removed, Err(Error::File { action: "lock", .. })));
+    drop(reader);
     ringpipe::remove(place.path()).unwrap();
 }
 

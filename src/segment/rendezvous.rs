@@ -19,7 +19,7 @@ const FIRST_LINE: &str = "ringpipe 1";
 /// No rendezvous file is longer.
 const LENGTH_MAX: u64 = 512;
 /// How long to wait for others who take the same name away.
-const LOCK_TIME: Duration = Duration::from_secs(5);
+const LOCK_TIME: Duration = Duration::from_secs(2);
 /// How often to look whether they are done.
 const LOOK: Duration = Duration::from_millis(1);
 
