@@ -11,7 +11,7 @@ pub(crate) use local::Local;
 #[cfg(not(loom))]
 pub(crate) use sysv::{SET_SIZE, Semaphores};
 #[cfg(not(loom))]
-pub(crate) use time::{Deadline, Pulse, SLICE, passed};
+pub(crate) use time::{Deadline, Pulse, SLICE, Stopwatch, passed};
 
 /// Why the books cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +37,25 @@ mod time {
     /// How long nothing must have been found before the kernel is asked about the peer, in nanoseconds.
     const PULSE: u64 = 5_000_000;
 
+    /// How long a side waits awake before it sleeps, at most.
+    const AWAKE: Duration = Duration::from_micros(200);
+
     pub(crate) fn passed(deadline: Deadline) -> bool {
         Instant::now() >= deadline
+    }
+
+    /// Says when a side has been awake for long enough.
+    #[derive(Debug)]
+    pub(crate) struct Stopwatch(Instant);
+
+    impl Stopwatch {
+        pub(crate) fn start() -> Self {
+            Self(Instant::now())
+        }
+
+        pub(crate) fn ran_out(&self) -> bool {
+            self.0.elapsed() > AWAKE
+        }
     }
 
     /// Says when it is time to ask the kernel whether the peer lives.
@@ -75,7 +92,7 @@ mod time {
 }
 
 #[cfg(loom)]
-pub(crate) use timeless::{Deadline, Pulse, passed};
+pub(crate) use timeless::{Deadline, Pulse, Stopwatch, passed};
 
 /// loom has no time: there are no deadlines, and it is always time to ask.
 #[cfg(loom)]
@@ -85,6 +102,19 @@ mod timeless {
 
     pub(crate) fn passed(deadline: Deadline) -> bool {
         match deadline {}
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct Stopwatch;
+
+    impl Stopwatch {
+        pub(crate) fn start() -> Self {
+            Self
+        }
+
+        pub(crate) fn ran_out(&self) -> bool {
+            false
+        }
     }
 
     #[derive(Debug, Default)]

@@ -3,6 +3,7 @@
 use crossbeam_utils::Backoff;
 
 use super::handshake::Strategy;
+use crate::parking::Stopwatch;
 
 /// How many rounds of spinning and yielding come before a sleep.
 const ROUNDS: u32 = 16;
@@ -17,7 +18,12 @@ pub(crate) fn awake<R, E>(
     } else {
         ROUNDS
     };
+    let watch = Stopwatch::start();
     for _ in 0..rounds {
+        // Where others want the processor, a yield takes long: sleep then, before a deadline has gone by.
+        if watch.ran_out() {
+            break;
+        }
         let backoff = Backoff::new();
         while !backoff.is_completed() {
             if let Some(found) = look()? {
