@@ -264,6 +264,15 @@ mod tests {
     use super::*;
     use crate::spsc::Ring;
 
+    /// Removed at the end, whatever happens.
+    struct Removed(ShmId);
+
+    impl Drop for Removed {
+        fn drop(&mut self) {
+            let _ = remove::remove(&Name::Id(self.0));
+        }
+    }
+
     #[test]
     fn a_ring_whose_path_leads_elsewhere_is_taken_after_a_while() {
         let folder = tempfile::tempdir().unwrap();
@@ -273,6 +282,7 @@ mod tests {
             panic!("it has an id");
         };
         drop(ring);
+        let _removed = Removed(id);
         let taken = |grace, looks: u32| {
             // Others may look at it at the same time, and children of other tests be attached, which keeps it.
             (0..looks).any(|_| {
@@ -285,6 +295,5 @@ mod tests {
         fs::remove_file(&path).unwrap();
         assert!(!taken(None, 20) && !taken(Some(GRACE), 20));
         assert!(taken(Some(Duration::ZERO), 10_000));
-        remove::remove(&Name::Id(id)).unwrap();
     }
 }
