@@ -29,25 +29,15 @@ pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
     check_undo()?;
     match name {
         Name::Key(Key::PRIVATE) => Err(super::no_key(name)),
-        Name::Key(key) => match new_segment(name, *key, plan, size) {
+        Name::Key(key) => match make(name, *key, plan, size) {
             Err(Error::NameTaken { .. }) => {
                 super::remove::clear_half_made(name, *key)?;
-                finish(
-                    name,
-                    Unfinished::new(new_segment(name, *key, plan, size)?),
-                    plan,
-                    size,
-                )
+                make(name, *key, plan, size)
             }
-            made => finish(name, Unfinished::new(made?), plan, size),
+            made => made,
         },
         Name::Private => {
-            let segment = finish(
-                name,
-                Unfinished::new(new_segment(name, Key::PRIVATE, plan, size)?),
-                plan,
-                size,
-            )?;
+            let segment = make(name, Key::PRIVATE, plan, size)?;
             shm::shmctl_rmid(segment.id).map_err(|source| Error::Call {
                 call: "shmctl(IPC_RMID)",
                 source,
@@ -61,19 +51,18 @@ pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
             if taken.map_err(|source| super::of_file(&path, "create", source))? {
                 return Err(Error::NameTaken { name: name.clone() });
             }
-            let name = Name::Path(path);
-            finish(
-                &name,
-                Unfinished::new(new_segment(&name, Key::PRIVATE, plan, size)?),
-                plan,
-                size,
-            )
+            make(&Name::Path(path), Key::PRIVATE, plan, size)
         }
         Name::Id(_) => Err(Error::BadName {
             name: name.to_string(),
             why: "the kernel gives ids; create a private ring and pass its id on",
         }),
     }
+}
+
+fn make(name: &Name, key: Key, plan: &Plan, size: usize) -> Result<Segment, Error> {
+    let made = Unfinished::new(new_segment(name, key, plan, size)?);
+    finish(name, made, plan, size)
 }
 
 /// Whether the kernel keeps SEM_UNDO's promise: asked in each process until there is an answer.
