@@ -122,8 +122,8 @@ impl Semaphores {
         }
     }
 
-    /// Runs `ops`, making room once if a wake-up count has come to its end.
-    fn run_draining(&self, ops: &[SemOp]) -> Result<(), ParkFaultOrBusy> {
+    /// Runs `ops`, making room once if a wake-up count has come to its end; `false` if they would have to wait.
+    fn run_draining(&self, ops: &[SemOp]) -> Result<bool, ParkFault> {
         let mut result = sem::semop(self.id, ops);
         if result == Err(Errno::ERANGE) {
             self.drain(FULL, WAKEUPS_KEPT)?;
@@ -131,22 +131,10 @@ impl Semaphores {
             result = sem::semop(self.id, ops);
         }
         match result {
-            Ok(()) => Ok(()),
-            Err(Errno::EAGAIN) => Err(ParkFaultOrBusy::Busy),
-            Err(errno) => Err(ParkFaultOrBusy::Fault(fault("semop", errno))),
+            Ok(()) => Ok(true),
+            Err(Errno::EAGAIN) => Ok(false),
+            Err(errno) => Err(fault("semop", errno)),
         }
-    }
-}
-
-/// A role is taken, or the books are broken.
-enum ParkFaultOrBusy {
-    Busy,
-    Fault(ParkFault),
-}
-
-impl From<ParkFault> for ParkFaultOrBusy {
-    fn from(fault: ParkFault) -> Self {
-        Self::Fault(fault)
     }
 }
 
@@ -177,16 +165,13 @@ impl Parking for Semaphores {
             SemOp::add(EMPTY, 1),
             SemOp::take(EMPTY, 1).undo(),
         ];
-        match self.run_draining(&ops) {
-            Ok(()) => {
-                // Alone in its role, and not asleep: whoever these were promised to is dead. An error would be met
-                // again by whoever sleeps; the role is taken.
-                let _ = self.drain(door(role), 0);
-                Ok(true)
-            }
-            Err(ParkFaultOrBusy::Busy) => Ok(false),
-            Err(ParkFaultOrBusy::Fault(fault)) => Err(fault),
+        let taken = self.run_draining(&ops)?;
+        if taken {
+            // Alone in its role, and not asleep: whoever these were promised to is dead. An error would be met again by
+            // whoever sleeps; the role is taken.
+            let _ = self.drain(door(role), 0);
         }
+        Ok(taken)
     }
 
     fn detach(&self, role: Role) -> Result<(), ParkFault> {
@@ -195,11 +180,8 @@ impl Parking for Semaphores {
             SemOp::add(FULL, 1).undo(),
             SemOp::add(EMPTY, 1).undo(),
         ];
-        match self.run_draining(&ops) {
-            // Busy: the count is 0 already. Only somebody who writes into the set himself can bring that about.
-            Ok(()) | Err(ParkFaultOrBusy::Busy) => Ok(()),
-            Err(ParkFaultOrBusy::Fault(fault)) => Err(fault),
-        }
+        // `false`: the count is 0 already. Only somebody who writes into the set himself can bring that about.
+        self.run_draining(&ops).map(drop)
     }
 
     fn attached(&self, role: Role) -> Result<u32, ParkFault> {
