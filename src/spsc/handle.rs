@@ -142,19 +142,21 @@ impl<T: Item, E: End> Handle<T, E> {
 
     /// What must hold before anything is done: the process is the one that attached, and the peer is not known to be gone.
     fn check(&self) -> Result<(), Halt> {
-        if !self.incarnation.is_current() {
-            return Err(Halt::Fault(Fault::Forked));
-        }
+        self.check_process().map_err(Halt::Fault)?;
         if self.stopped_by_peer() && self.side.peer_gone()? {
             return Err(Halt::Gone);
         }
         Ok(())
     }
 
+    /// Whether this is the process that attached.
+    fn check_process(&self) -> Result<(), Fault> {
+        let current = self.incarnation.is_current();
+        if current { Ok(()) } else { Err(Fault::Forked) }
+    }
+
     pub(super) fn peer(&self) -> Result<Peer, Fault> {
-        if !self.incarnation.is_current() {
-            return Err(Fault::Forked);
-        }
+        self.check_process()?;
         let (attached, last) = self.side.look_at_peer()?;
         if attached {
             let pid = holder(self.segment.as_deref(), E::ROLE.peer());
@@ -193,9 +195,7 @@ impl<T: Item, E: End> Handle<T, E> {
             return Ok(());
         }
         self.ended = true;
-        if !self.incarnation.is_current() {
-            return Err(Fault::Forked); // the role is the parent's
-        }
+        self.check_process()?; // in a child, the role is the parent's
         Ok(self.side.detach(in_good_order)?)
     }
 }
