@@ -117,6 +117,21 @@ pub enum Error {
         /// Who has it, as seen in this process's pid namespace; 0 if that is unknown.
         pid: i32,
     },
+    /// As many take part in the ring as there can be, and all of them live.
+    #[error(
+        "all {limit} participants that this ring can have are there (`ringpipe stat` shows them); wait for one to end, \
+         or create the ring with a higher limit (`Options::participants`)"
+    )]
+    Crowded {
+        /// How many there can be.
+        limit: usize,
+    },
+    /// No ring can have that many participants.
+    #[error("a ring cannot have {limit} participants: any number from 1 to 511 will do")]
+    BadLimit {
+        /// How many were asked for.
+        limit: usize,
+    },
     /// The kernel, or the owner, does not allow it.
     #[error(
         "no permission to {action} {name}: {source}; the ring's mode needs read and write for \

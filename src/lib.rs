@@ -22,13 +22,19 @@
 
 #[cfg(not(loom))]
 pub mod error;
+#[cfg(not(loom))]
+mod halt;
 #[cfg(any(loom, fuzzing))]
 #[doc(hidden)]
 pub mod internals;
 mod item;
 mod memory;
 #[cfg(not(loom))]
+pub mod mpmc;
+#[cfg(not(loom))]
 mod name;
+#[cfg(not(loom))]
+mod options;
 mod parking;
 mod ring;
 #[cfg(not(loom))]
@@ -42,7 +48,7 @@ mod sys;
 pub mod sysv;
 
 pub use item::Item;
-pub use ring::{PeerLoss, Role, Strategy};
+pub use ring::{DeadConsumer, PeerLoss, Role, Strategy};
 
 #[cfg(not(loom))]
 pub use self::{
@@ -51,6 +57,7 @@ pub use self::{
         TryPopError, TryPushError,
     },
     name::Name,
+    options::{Options, RingKind},
     segment::{Garbage, RingState, Side, Status, collect, list},
     spsc::Peer,
 };

@@ -26,6 +26,7 @@ mod imp {
     pub(crate) use super::mortal::{AtomicU32, AtomicU64, Cell, fence};
     pub(crate) use loom::sync::atomic::Ordering;
     pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
+    pub(crate) use loom::thread::yield_now;
 }
 
 pub(crate) use imp::*;

@@ -79,6 +79,7 @@ mod whole {
     use core::mem::{align_of, offset_of, size_of};
 
     use super::{AtomicU32, AtomicU64, Control, Line};
+    use crate::memory::crowd::{Crowd, Entry, PARTICIPANTS_MAX};
     use crate::sync::{AtomicU8, Ordering, fence};
 
     /// "RINGPIPE", read as a little-endian number.
@@ -89,8 +90,8 @@ mod whole {
     const READY: u32 = 0x5245_4459;
     /// Room for the ring's path, in bytes. A longer path is not stored.
     pub(crate) const NAME_MAX: usize = 1024;
-    /// Where items begin.
-    const PAYLOAD: u64 = size_of::<Header>() as u64;
+    /// The highest policy there is.
+    const POLICY_MAX: u32 = 1;
     /// The largest alignment an item may ask for.
     pub(crate) const ALIGN_MAX: usize = 4096;
 
@@ -115,6 +116,10 @@ mod whole {
         ready: AtomicU32,
         /// Inode of the mount namespace in which the name is a path.
         mount: AtomicU64,
+        /// How many participants there may be at a time; 0 where each role has one holder.
+        participants: AtomicU32,
+        /// What becomes of a dead consumer's items, where there may be several consumers.
+        policy: AtomicU32,
     }
 
     /// The first page of each segment.
@@ -125,6 +130,7 @@ mod whole {
         pub(crate) control: Control,
         reserved: [AtomicU64; 32],
         name: [AtomicU8; NAME_MAX],
+        pub(crate) crowd: Crowd,
     }
 
     const _: () = {
@@ -145,7 +151,9 @@ mod whole {
         assert!(offset_of!(Identity, name_len) == 88);
         assert!(offset_of!(Identity, ready) == 92);
         assert!(offset_of!(Identity, mount) == 96);
-        assert!(size_of::<Identity>() == 104);
+        assert!(offset_of!(Identity, participants) == 104);
+        assert!(offset_of!(Identity, policy) == 108);
+        assert!(size_of::<Identity>() == 112);
         assert!(offset_of!(Header, control) == 128);
         assert!(offset_of!(Control, produced) == 128);
         assert!(offset_of!(Control, consumed) == 256);
@@ -154,6 +162,7 @@ mod whole {
         assert!(size_of::<Control>() == 640);
         assert!(offset_of!(Header, reserved) == 768);
         assert!(offset_of!(Header, name) == 1024);
+        assert!(offset_of!(Header, crowd) == 2048);
         assert!(size_of::<Header>() == 4096);
         assert!(align_of::<Header>() == ALIGN_MAX);
     };
@@ -172,12 +181,20 @@ mod whole {
     pub(crate) struct Facts {
         pub(crate) expected: Expected,
         pub(crate) capacity: usize,
+        pub(crate) crew: Crew,
         pub(crate) segment_size: usize,
         pub(crate) cookie: [u64; 2],
         pub(crate) sem_id: i32,
         pub(crate) creator: i32,
         /// Seconds since the epoch.
         pub(crate) created: u64,
+    }
+
+    /// What the creator of a ring with several in a role decides besides; zeroes for any other.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(crate) struct Crew {
+        pub(crate) participants: usize,
+        pub(crate) policy: u32,
     }
 
     /// Why memory is not a ring that can be used.
@@ -193,16 +210,29 @@ mod whole {
         Corrupt(&'static str),
     }
 
-    /// Bytes that a ring of `capacity` items of `item_size` bytes takes, if a segment can have so many.
-    pub(crate) const fn segment_size(capacity: usize, item_size: usize) -> Option<usize> {
-        match capacity.checked_mul(item_size) {
-            Some(bytes) => match bytes.checked_add(PAYLOAD as usize) {
-                // Rounded up to a page, it is a size that memory can have.
-                Some(total) if total <= isize::MAX as usize - ALIGN_MAX => Some(total),
-                _ => None,
-            },
-            None => None,
-        }
+    /// Where the items of a ring begin, and how many bytes it takes in all.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) struct Extent {
+        pub(crate) payload: usize,
+        pub(crate) size: usize,
+    }
+
+    /// The extent of a ring of `capacity` items of `item_size` bytes, if a segment can be so large.
+    ///
+    /// Where there are participants, their entries come behind the header, then a word for each slot.
+    pub(crate) fn extent(crew: Crew, capacity: usize, item_size: usize) -> Option<Extent> {
+        let table = crew.participants.checked_mul(size_of::<Entry>())?;
+        let words = match crew.participants {
+            0 => 0,
+            _ => capacity.checked_mul(size_of::<u64>())?,
+        };
+        let behind = table.checked_add(words)?;
+        let payload = size_of::<Header>()
+            .checked_add(behind)?
+            .checked_next_multiple_of(ALIGN_MAX)?;
+        let size = payload.checked_add(capacity.checked_mul(item_size)?)?;
+        // Rounded up to a page, it is a size that memory can have.
+        (size <= isize::MAX as usize - ALIGN_MAX).then_some(Extent { payload, size })
     }
 
     impl Identity {
@@ -224,7 +254,15 @@ mod whole {
                 .store(expected.fingerprint, Ordering::Relaxed);
             self.capacity
                 .store(facts.capacity as u64, Ordering::Relaxed);
-            self.payload.store(PAYLOAD, Ordering::Relaxed);
+            self.payload
+                .store(facts.payload() as u64, Ordering::Relaxed);
+            let Crew {
+                participants,
+                policy,
+            } = facts.crew;
+            self.participants
+                .store(narrow(participants), Ordering::Relaxed);
+            self.policy.store(policy, Ordering::Relaxed);
             self.segment_size
                 .store(facts.segment_size as u64, Ordering::Relaxed);
             self.cookie[0].store(facts.cookie[0], Ordering::Relaxed);
@@ -278,21 +316,31 @@ mod whole {
             let facts = Facts {
                 expected,
                 capacity: wide(&self.capacity)?,
+                crew: Crew {
+                    participants: self.participants.load(Ordering::Relaxed) as usize,
+                    policy: self.policy.load(Ordering::Relaxed),
+                },
                 segment_size: wide(&self.segment_size)?,
                 cookie: self.cookie(),
                 sem_id: self.sem_id.load(Ordering::Relaxed).cast_signed(),
                 creator: self.creator.load(Ordering::Relaxed).cast_signed(),
                 created: self.created.load(Ordering::Relaxed),
             };
-            if wide(&self.payload)? as u64 != PAYLOAD {
-                return Err(Unfit::Corrupt("payload offset"));
-            }
-            facts.check(actual_size)
+            facts.check(actual_size, wide(&self.payload)?)
         }
     }
 
     impl Facts {
-        fn check(self, actual_size: usize) -> Result<Self, Unfit> {
+        /// Where items begin.
+        pub(crate) fn payload(&self) -> usize {
+            self.extent().map_or(0, |extent| extent.payload)
+        }
+
+        fn extent(&self) -> Option<Extent> {
+            extent(self.crew, self.capacity, self.expected.item_size)
+        }
+
+        fn check(self, actual_size: usize, payload: usize) -> Result<Self, Unfit> {
             let Expected {
                 item_size,
                 item_align,
@@ -305,9 +353,19 @@ mod whole {
             if !aligned || item_align > ALIGN_MAX {
                 return Err(Unfit::Corrupt("item alignment"));
             }
-            if self.capacity == 0
-                || segment_size(self.capacity, item_size) != Some(self.segment_size)
-            {
+            if self.crew.participants > PARTICIPANTS_MAX {
+                return Err(Unfit::Corrupt("participant limit"));
+            }
+            if self.crew.policy > POLICY_MAX {
+                return Err(Unfit::Corrupt("policy"));
+            }
+            let Some(extent) = self.extent().filter(|_| self.capacity > 0) else {
+                return Err(Unfit::Corrupt("capacity"));
+            };
+            if extent.payload != payload {
+                return Err(Unfit::Corrupt("payload offset"));
+            }
+            if extent.size != self.segment_size {
                 return Err(Unfit::Corrupt("capacity"));
             }
             if self.segment_size != actual_size {

@@ -3,6 +3,9 @@
 //! Nothing here knows where a segment came from (that is [`crate::segment`]) or what the indices in it
 //! mean (that is [`crate::ring`]). May depend on `sync`, `item` and, for the owner of a mapping, `sys`.
 
+#[cfg(not(loom))]
+mod board;
+mod crowd;
 mod layout;
 #[cfg(loom)]
 mod modelled;
@@ -12,10 +15,13 @@ mod region;
 mod view;
 
 #[cfg(not(loom))]
-pub(crate) use layout::{ALIGN_MAX, Expected, Facts, NAME_MAX, Unfit, segment_size};
+pub(crate) use board::Board;
+pub(crate) use crowd::{Berths, Crowd, Entry, PARTICIPANTS_MAX};
+#[cfg(not(loom))]
+pub(crate) use layout::{ALIGN_MAX, Crew, Expected, Extent, Facts, NAME_MAX, Unfit, extent};
 pub(crate) use layout::{Control, Roster};
 #[cfg(loom)]
-pub(crate) use modelled::View;
+pub(crate) use modelled::{Board, View};
 #[cfg(not(loom))]
 pub(crate) use region::Region;
 #[cfg(not(loom))]

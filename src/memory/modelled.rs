@@ -3,10 +3,10 @@
 
 use core::marker::PhantomData;
 
-use super::Control;
+use super::{Control, Crowd, Entry};
 use crate::item::Item;
 use crate::ring::Run;
-use crate::sync::{Arc, Cell};
+use crate::sync::{Arc, AtomicU64, Cell};
 
 #[derive(Debug)]
 struct Memory {
@@ -89,5 +89,47 @@ impl<T: Item> View<T> {
     fn cells(&self, slot: usize) -> &[Cell] {
         let size = size_of::<T>();
         &self.memory.bytes[slot * size..][..size]
+    }
+}
+
+#[derive(Debug)]
+struct Boarded {
+    control: Control,
+    crowd: Crowd,
+    entries: Vec<Entry>,
+    words: Vec<AtomicU64>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Board(Arc<Boarded>);
+
+impl Board {
+    pub(crate) fn modelled(participants: usize, capacity: usize) -> Self {
+        #[allow(
+            clippy::arc_with_non_send_sync,
+            reason = "loom's cells are not; loom runs one thread at a time"
+        )]
+        Self(Arc::new(Boarded {
+            control: Control::new(),
+            crowd: Crowd::new(),
+            entries: (0..participants).map(|_| Entry::new()).collect(),
+            words: (0..capacity).map(|_| AtomicU64::new(0)).collect(),
+        }))
+    }
+
+    pub(crate) fn control(&self) -> &Control {
+        &self.0.control
+    }
+
+    pub(crate) fn crowd(&self) -> &Crowd {
+        &self.0.crowd
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.0.entries
+    }
+
+    pub(crate) fn words(&self) -> &[AtomicU64] {
+        &self.0.words
     }
 }

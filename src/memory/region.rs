@@ -157,15 +157,16 @@ impl Region {
         unsafe { self.base.cast::<Header>().as_ref() }
     }
 
-    /// Where the items begin: just behind the header.
+    /// The byte at an offset, which may be the end.
     #[inline]
-    pub(crate) fn payload(&self) -> NonNull<u8> {
-        // SAFETY: `len >= size_of::<Header>()`, so the offset stays within the region or at its end.
-        unsafe { self.base.add(size_of::<Header>()) }
+    pub(crate) fn at(&self, offset: usize) -> NonNull<u8> {
+        assert!(offset <= self.len, "a region is not left");
+        // SAFETY: `offset <= len`, so it stays within the region or at its end.
+        unsafe { self.base.add(offset) }
     }
 
-    /// Bytes behind the header.
-    pub(crate) fn payload_len(&self) -> usize {
-        self.len - size_of::<Header>()
+    /// Bytes of the region.
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 }

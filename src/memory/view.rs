@@ -41,18 +41,18 @@ impl<T: Item> Clone for View<T> {
 }
 
 impl<T: Item> View<T> {
-    /// A view of `capacity` items.
+    /// A view of `capacity` items that begin at `payload`.
     ///
     /// # Panics
     ///
     /// When the region has no room for them or they would not be aligned: whoever calls has validated both.
-    pub(crate) fn new(region: Arc<Region>, capacity: usize) -> Self {
-        let slots = region.payload().cast::<T>();
+    pub(crate) fn new(region: Arc<Region>, payload: usize, capacity: usize) -> Self {
+        let slots = region.at(payload).cast::<T>();
         let needed = capacity
             .checked_mul(size_of::<T>())
-            .expect("a validated capacity");
+            .and_then(|bytes| bytes.checked_add(payload));
         assert!(
-            needed <= region.payload_len(),
+            needed.is_some_and(|needed| needed <= region.len()),
             "a validated segment holds its items"
         );
         assert!(
@@ -66,12 +66,6 @@ impl<T: Item> View<T> {
             slots,
             capacity,
         }
-    }
-
-    /// A fresh view on the heap, for rings within one process; `None` if there is no memory for it.
-    pub(crate) fn on_heap(capacity: usize, len: usize) -> Option<Self> {
-        let region = Region::on_heap(len)?;
-        Some(Self::new(Arc::new(region), capacity))
     }
 
     #[inline(always)]

@@ -9,9 +9,9 @@ mod sysv;
 pub(crate) use barrier::{Fence, Reach, heavy_barrier};
 pub(crate) use local::Local;
 #[cfg(not(loom))]
-pub(crate) use sysv::{SET_SIZE, Semaphores};
+pub(crate) use sysv::{Semaphores, set_size};
 #[cfg(not(loom))]
-pub(crate) use time::{Deadline, Pulse, SLICE, Stopwatch, passed};
+pub(crate) use time::{Deadline, Pulse, SLICE, Stopwatch, nap, passed};
 
 /// Why the books cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,11 @@ mod time {
 
     pub(crate) fn passed(deadline: Deadline) -> bool {
         Instant::now() >= deadline
+    }
+
+    /// Lets others have the processor for a moment.
+    pub(crate) fn nap() {
+        std::thread::sleep(Duration::from_millis(1));
     }
 
     /// Says when a side has been awake for long enough.
@@ -92,7 +97,7 @@ mod time {
 }
 
 #[cfg(loom)]
-pub(crate) use timeless::{Deadline, Pulse, Stopwatch, passed};
+pub(crate) use timeless::{Deadline, Pulse, Stopwatch, nap, passed};
 
 /// loom has no time: there are no deadlines, and it is always time to ask.
 #[cfg(loom)]
@@ -102,6 +107,10 @@ mod timeless {
 
     pub(crate) fn passed(deadline: Deadline) -> bool {
         match deadline {}
+    }
+
+    pub(crate) fn nap() {
+        crate::sync::yield_now();
     }
 
     #[derive(Debug)]

@@ -6,6 +6,7 @@
 //! | 2 `FULL`, 3 `EMPTY` | wake-ups promised to consumers, to producers; never items |
 //! | 4, 5 | a mark, by which a collector knows the set for a ring's |
 //! | 6, 7, 8 | the segment's id, 15 bits in each |
+//! | 8 + n | whether somebody has participant number n, where roles are shared |
 //!
 //! One set, because the kernel applies all adjustments of a set that a death leaves in one step. All
 //! values begin at 0 and no SETVAL is ever used, since it would erase everybody's adjustments. SEM_UNDO
@@ -15,7 +16,7 @@
 use std::time::Instant;
 
 use super::{Deadline, ParkFault, Reach, SLICE};
-use crate::ring::{Parking, Role, Wake};
+use crate::ring::{Parking, Role, Roll, Wake};
 use crate::sys::Errno;
 use crate::sys::sem::{self, SemId, SemOp};
 use crate::sys::shm::ShmId;
@@ -26,13 +27,33 @@ const FULL: u16 = 2;
 const EMPTY: u16 = 3;
 const MARK: u16 = 4;
 const SEGMENT: u16 = 6;
-/// Semaphores in a set.
-pub(crate) const SET_SIZE: i32 = 9;
+/// Semaphores in the set of a ring without participants.
+const SET_SIZE: usize = 9;
 
 /// "Ri" and "ng": each fits a semaphore, whose values end at 32,767.
 const MARKS: [i16; 2] = [0x5269, 0x6e67];
 /// As many wake-ups as can be promised at a time, with room to spare.
 const WAKEUPS_KEPT: i32 = 1024;
+
+/// The semaphore of a participant's number.
+fn life(number: u16) -> u16 {
+    SET_SIZE as u16 - 1 + number
+}
+
+/// How many semaphores a ring with so many participants takes: the kernel counts them in an `int`.
+pub(crate) fn set_size(participants: usize) -> i32 {
+    (SET_SIZE + participants) as i32
+}
+
+/// What a set says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) segment: ShmId,
+    /// How many are attached by it.
+    pub(crate) attached: u32,
+    /// How many semaphores it has.
+    pub(crate) size: usize,
+}
 
 fn counter(role: Role) -> u16 {
     match role {
@@ -69,6 +90,7 @@ impl Semaphores {
             &[
                 // As many operations as attaching takes, so that a limit on them shows now.
                 SemOp::wait_zero(PRODUCERS),
+                SemOp::wait_zero(CONSUMERS),
                 SemOp::add(MARK, MARKS[0]),
                 SemOp::add(MARK + 1, MARKS[1]),
                 SemOp::add(SEGMENT, low),
@@ -78,23 +100,29 @@ impl Semaphores {
         )
     }
 
-    /// The segment that a marked set belongs to, and how many are attached; `None` if it is not a ring's.
-    pub(crate) fn read_mark(id: SemId) -> Result<Option<(ShmId, u32)>, Errno> {
+    /// What a marked set says of itself; `None` if it is not a ring's.
+    pub(crate) fn read_mark(id: SemId) -> Result<Option<Mark>, Errno> {
         let values = sem::semctl_getall(id)?;
-        let [producers, consumers, _, _, mark @ .., low, middle, high] = values.as_slice() else {
+        let size = values.len();
+        let Some([producers, consumers, _, _, mark @ .., low, middle, high]) =
+            values.first_chunk::<SET_SIZE>()
+        else {
             return Ok(None);
         };
         if *mark != MARKS.map(i16::cast_unsigned) {
             return Ok(None);
         }
         let raw = u32::from(*low) | u32::from(*middle) << 15 | u32::from(*high) << 30;
-        let attached = u32::from(*producers) + u32::from(*consumers);
-        Ok(Some((ShmId::from_raw(raw.cast_signed()), attached)))
+        Ok(Some(Mark {
+            segment: ShmId::from_raw(raw.cast_signed()),
+            attached: u32::from(*producers) + u32::from(*consumers),
+            size,
+        }))
     }
 
     /// Whether the set is there, and is that segment's.
     pub(crate) fn are_of(&self, segment: ShmId) -> bool {
-        matches!(Self::read_mark(self.id), Ok(Some((marked, _))) if marked == segment)
+        matches!(Self::read_mark(self.id), Ok(Some(mark)) if mark.segment == segment)
     }
 
     /// The process that attached last in `role`, or whose death ended it last; 0 if there was none.
@@ -102,16 +130,24 @@ impl Semaphores {
         sem::semctl_getpid(self.id, counter(role)).map_err(|errno| fault("semctl(GETPID)", errno))
     }
 
+    /// The process that last took a participant's number, or gave it up; 0 if there was none.
+    pub(crate) fn last_owner(&self, number: u16) -> Result<i32, ParkFault> {
+        sem::semctl_getpid(self.id, life(number)).map_err(|errno| fault("semctl(GETPID)", errno))
+    }
+
     /// How many sleep in `role` at this moment.
     pub(crate) fn sleeping(&self, role: Role) -> Result<i32, ParkFault> {
         sem::semctl_getncnt(self.id, door(role)).map_err(|errno| fault("semctl(GETNCNT)", errno))
     }
 
+    fn value(&self, semaphore: u16) -> Result<i32, ParkFault> {
+        sem::semctl_getval(self.id, semaphore).map_err(|errno| fault("semctl(GETVAL)", errno))
+    }
+
     /// Takes all wake-ups but `keep` off a door. Each death and each detach adds one, and where nobody sleeps nobody
     /// takes them.
     fn drain(&self, door: u16, keep: i32) -> Result<(), ParkFault> {
-        let value =
-            sem::semctl_getval(self.id, door).map_err(|errno| fault("semctl(GETVAL)", errno))?;
+        let value = self.value(door)?;
         let surplus = i16::try_from(value - keep).unwrap_or(0);
         if surplus <= 0 {
             return Ok(());
@@ -185,9 +221,7 @@ impl Parking for Semaphores {
     }
 
     fn attached(&self, role: Role) -> Result<u32, ParkFault> {
-        let value = sem::semctl_getval(self.id, counter(role))
-            .map_err(|errno| fault("semctl(GETVAL)", errno))?;
-        Ok(value.unsigned_abs())
+        Ok(self.value(counter(role))?.unsigned_abs())
     }
 
     fn sleep(&self, role: Role, until: Option<Deadline>, reach: Reach) -> Result<Wake, ParkFault> {
@@ -212,5 +246,62 @@ impl Parking for Semaphores {
             Ok(()) | Err(Errno::ERANGE) => Ok(()),
             Err(errno) => Err(fault("semop", errno)),
         }
+    }
+
+    fn join(&self, number: u16, role: Role) -> Result<bool, ParkFault> {
+        self.run_draining(&[
+            SemOp::wait_zero(life(number)).nowait(),
+            SemOp::add(life(number), 1).undo(),
+            SemOp::add(counter(role), 1).undo(),
+            // As in `attach`.
+            SemOp::add(FULL, 1),
+            SemOp::take(FULL, 1).undo(),
+            SemOp::add(EMPTY, 1),
+            SemOp::take(EMPTY, 1).undo(),
+        ])
+    }
+
+    fn leave(&self, number: u16, role: Role) -> Result<(), ParkFault> {
+        let ops = [
+            SemOp::take(life(number), 1).undo().nowait(),
+            SemOp::take(counter(role), 1).undo().nowait(),
+            SemOp::add(FULL, 1).undo(),
+            SemOp::add(EMPTY, 1).undo(),
+        ];
+        self.run_draining(&ops).map(drop) // as in `detach`
+    }
+
+    fn take(&self, number: u16) -> Result<bool, ParkFault> {
+        self.run_draining(&[
+            SemOp::wait_zero(life(number)).nowait(),
+            SemOp::add(life(number), 1).undo(),
+        ])
+    }
+
+    fn give(&self, number: u16) -> Result<(), ParkFault> {
+        let ops = [SemOp::take(life(number), 1).undo().nowait()];
+        self.run_draining(&ops).map(drop)
+    }
+
+    fn alive(&self, number: u16) -> Result<bool, ParkFault> {
+        Ok(self.value(life(number))? > 0)
+    }
+
+    fn roll(&self) -> Result<Roll, ParkFault> {
+        let values = sem::semctl_getall(self.id).map_err(|errno| fault("semctl(GETALL)", errno))?;
+        // As many as there can be sleepers. Who takes one of those that are left calls this again.
+        let keep = values.len().saturating_sub(SET_SIZE) as i32;
+        for door in [FULL, EMPTY] {
+            if i32::from(values[usize::from(door)]) > keep {
+                self.drain(door, keep)?;
+            }
+        }
+        let mut roll = Roll::default();
+        for (number, value) in (1..).zip(values.iter().skip(SET_SIZE)) {
+            if *value > 0 {
+                roll.insert(number);
+            }
+        }
+        Ok(roll)
     }
 }

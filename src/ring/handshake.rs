@@ -1,4 +1,4 @@
-//! Sleeping and waking without a lost wake-up.
+//! Sleeping and waking without a lost wake-up, where each role has one holder.
 //!
 //! ```text
 //! publisher                                  waiter
@@ -19,13 +19,9 @@
 //! was handed a wake-up may die before using it. The semaphores add one wake-up on either side for each
 //! death, which repays both. A wake-up too many is harmless: its taker looks, finds nothing, and sleeps.
 //!
-//! Why every sleeper learns of a death: its wake-up reaches one of them only, who may find something that was
-//! published before the death, and go off with it. So whoever was woken while others sleep on asks whether the peer is
-//! gone, and if so wakes the next, once for each end of the peer.
-//!
 //! Why wake-ups do not pile up: one too many is taken by a later sleep, which finds nothing. Did that sleep leave its number
-//! behind, a publisher would add another wake-up for it, and so on for ever. So who is alone in its role takes its
-//! number off after each sleep. (Several in a role cannot know whose number it is.)
+//! behind, a publisher would add another wake-up for it, and so on for ever. So a side takes its number off after each sleep.
+//! It is alone in its role; where several share one, see `many/wait.rs`.
 //!
 //! Why withdrawing may fail: `sleepers` is then 0, so somebody has promised us a wake-up. It is left to
 //! be taken by whoever sleeps next, who looks again.
@@ -171,8 +167,8 @@ pub(crate) fn peer_gone(
     if attached || last.state == State::Never {
         return Ok(false);
     }
-    if last.state == State::Attached {
-        roster::note_death(control, role.peer(), last);
+    if last.state == State::Attached && roster::note_death(control, role.peer(), last) {
+        roster::count_death(control, role.peer());
     }
     Ok(true)
 }
@@ -183,8 +179,6 @@ pub(crate) struct Waiter<'a> {
     pub(crate) parking: &'a dyn Parking,
     pub(crate) role: Role,
     pub(crate) patience: Patience,
-    /// Whether nobody else can be in the same role.
-    pub(crate) alone: bool,
 }
 
 impl Waiter<'_> {
@@ -208,7 +202,6 @@ impl Waiter<'_> {
         until: Option<Deadline>,
         mut look: impl FnMut() -> Result<Option<R>, Fault>,
     ) -> Result<R, Stop> {
-        let mut passed_on = None;
         loop {
             self.announce();
             let reach = parking::heavy_barrier();
@@ -218,11 +211,7 @@ impl Waiter<'_> {
                 return verdict;
             }
             let end = self.parking.sleep(self.role, until, reach)?;
-            if self.alone || end != Wake::Token {
-                take_off(self.control, self.role);
-            } else {
-                self.pass_on(&mut passed_on)?;
-            }
+            take_off(self.control, self.role);
             if let Some(stop) = self.ending(end) {
                 return look()?.ok_or(stop);
             }
@@ -231,27 +220,8 @@ impl Waiter<'_> {
 
     /// Counts this side among the sleepers. Relaxed: ordered against the look by the heavy barrier (E3).
     fn announce(&self) {
-        let sleepers = sleepers(self.control, self.role);
-        if self.alone {
-            sleepers.store(1, Ordering::Relaxed); // whatever was there, also what a hostile peer has left
-        } else {
-            sleepers.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Wakes the next sleeper if the peer's end is why this one was woken, or may be. Not twice for the same end: two
-    /// who both wait for a successor would wake each other for ever.
-    fn pass_on(&self, passed_on: &mut Option<Entry>) -> Result<(), ParkFault> {
-        let others_sleep = anyone_asleep(self.control, self.role);
-        if !others_sleep || !peer_gone(self.control, self.parking, self.role)? {
-            return Ok(());
-        }
-        let end = roster::entry(self.control, self.role.peer());
-        if *passed_on == Some(end) {
-            return Ok(());
-        }
-        *passed_on = Some(end);
-        wake_one(self.control, self.parking, self.role)
+        // Whatever was there, also what a hostile peer has left.
+        sleepers(self.control, self.role).store(1, Ordering::Relaxed);
     }
 
     fn ending(&self, end: Wake) -> Option<Stop> {

@@ -21,15 +21,17 @@ mod cursor;
 mod handshake;
 #[cfg(not(loom))] // loom has no time in which a peer could get ahead
 mod heels;
+pub(crate) mod many;
 pub(crate) mod roster;
 mod side;
 mod spin;
 
 pub(crate) use cursor::Run;
+#[cfg(loom)]
+pub(crate) use handshake::anyone_asleep;
 pub(crate) use handshake::{Patience, Stop};
 pub use handshake::{PeerLoss, Strategy};
-#[cfg(loom)]
-pub(crate) use handshake::{Waiter, anyone_asleep, wake_one};
+pub use many::DeadConsumer;
 #[cfg(not(loom))]
 pub(crate) use side::End;
 pub(crate) use side::{Read, Side, Write};
@@ -115,7 +117,7 @@ pub(crate) enum Wake {
 /// Two implementations: System V semaphores, and an in-process one that loom can run. Both promise that
 /// when a participant dies its attachment ends and one wake-up is added on each side, in one step.
 pub(crate) trait Parking: Send + Sync + core::fmt::Debug {
-    /// Takes the role if nobody has it, in one step. `Ok(false)` when somebody lives in it. Wake-ups that were promised to
+    /// Takes a role that is held once if nobody has it, in one step. `Ok(false)` when somebody lives in it. Wake-ups that were promised to
     /// former holders are discarded.
     fn attach(&self, role: Role) -> Result<bool, ParkFault>;
 
@@ -131,4 +133,43 @@ pub(crate) trait Parking: Send + Sync + core::fmt::Debug {
 
     /// Adds one wake-up for `role`.
     fn wake(&self, role: Role) -> Result<(), ParkFault>;
+
+    /// Takes a participant's number, and a role that others may hold too, in one step. `Ok(false)` when somebody has
+    /// the number.
+    fn join(&self, number: u16, role: Role) -> Result<bool, ParkFault>;
+
+    /// Gives both up, with the same wake-ups as a death.
+    fn leave(&self, number: u16, role: Role) -> Result<(), ParkFault>;
+
+    /// Takes a number without a role, if nobody has it.
+    fn take(&self, number: u16) -> Result<bool, ParkFault>;
+
+    /// Gives up a number that was taken without a role.
+    fn give(&self, number: u16) -> Result<(), ParkFault>;
+
+    /// Whether somebody has the number. Once nobody has, its former holder can no longer store into the ring (E4).
+    fn alive(&self, number: u16) -> Result<bool, ParkFault>;
+
+    /// Which numbers somebody has. Wake-ups far beyond what there can be sleepers are discarded.
+    fn roll(&self) -> Result<Roll, ParkFault>;
+}
+
+/// A set of participants' numbers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Roll([u64; 8]);
+
+impl Roll {
+    pub(crate) fn insert(&mut self, number: u16) {
+        let number = usize::from(number);
+        if let Some(word) = self.0.get_mut(number / 64) {
+            *word |= 1 << (number % 64);
+        }
+    }
+
+    pub(crate) fn contains(&self, number: u16) -> bool {
+        let number = usize::from(number);
+        self.0
+            .get(number / 64)
+            .is_some_and(|word| word & 1 << (number % 64) != 0)
+    }
 }

@@ -116,6 +116,20 @@ fn replace(control: &Control, role: Role, old: Entry, new: Entry) -> Result<(), 
     exchanged.map(drop).map_err(Entry::of_word)
 }
 
+/// Enters one more holder of a role that several may hold. Their deaths are counted by who clears up after them.
+pub(crate) fn enter_shared(control: &Control, role: Role) {
+    let mut last = entry(control, role);
+    while let Err(now) = replace(control, role, last, last.successor()) {
+        last = now;
+    }
+}
+
+/// Notes that nobody holds a shared role any more, unless somebody has come since `last` was read.
+pub(crate) fn finish_shared(control: &Control, role: Role, last: Entry) {
+    let state = State::Finished;
+    let _ = replace(control, role, last, Entry { state, ..last });
+}
+
 /// Notes an end in good order. Only the holder calls this, before it detaches.
 pub(crate) fn finish(control: &Control, role: Role) {
     let last = entry(control, role);
@@ -126,19 +140,17 @@ pub(crate) fn finish(control: &Control, role: Role) {
     word(&control.roster, role).store(new.word(), Ordering::Relaxed);
 }
 
-/// Notes that the holder `seen` died: called by a peer to whom the semaphores have said so.
-pub(crate) fn note_death(control: &Control, role: Role, seen: Entry) {
+/// Notes that the holder `seen` died: called by a peer to whom the semaphores have said so. Whether it is news.
+pub(crate) fn note_death(control: &Control, role: Role, seen: Entry) -> bool {
     let new = Entry {
         state: State::Died,
         ..seen
     };
     // Fails, as it should, when a successor has entered or another peer was first.
-    if replace(control, role, seen, new).is_ok() {
-        count_death(control, role);
-    }
+    replace(control, role, seen, new).is_ok()
 }
 
-fn count_death(control: &Control, role: Role) {
+pub(crate) fn count_death(control: &Control, role: Role) {
     // Relaxed: a statistic.
     deaths(&control.roster, role).fetch_add(1, Ordering::Relaxed);
 }

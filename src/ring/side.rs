@@ -226,7 +226,6 @@ impl<T: Item, E: End> Side<T, E> {
             parking: &*parking,
             role: E::ROLE,
             patience,
-            alone: true,
         };
         waiter.wait(until, || {
             let room = self.look()?;

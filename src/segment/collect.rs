@@ -205,10 +205,10 @@ fn way_to(region: &Region, facts: &Facts) -> io::Result<Way> {
 
 /// Whether a set is a ring's, nobody is attached by it, and its segment is gone.
 fn is_orphan(set: SemId) -> Result<bool, Errno> {
-    let Some((segment, attached)) = Semaphores::read_mark(set)? else {
+    let Some(mark) = Semaphores::read_mark(set)? else {
         return Ok(false);
     };
-    Ok(attached == 0 && stat(segment)?.is_none())
+    Ok(mark.attached == 0 && stat(mark.segment)?.is_none())
 }
 
 fn stale_names(paths: &[PathBuf]) -> Result<Vec<Garbage>, Error> {

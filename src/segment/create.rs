@@ -15,7 +15,7 @@ use super::{Plan, Segment, limits, note};
 use crate::error::Error;
 use crate::memory::{Facts, NAME_MAX, Region};
 use crate::name::Name;
-use crate::parking::{SET_SIZE, Semaphores};
+use crate::parking::{Semaphores, set_size};
 use crate::sync::Ordering;
 use crate::sys::file::Links;
 use crate::sys::key::Key;
@@ -25,7 +25,7 @@ use crate::sys::{Errno, Ownership, memory, proc, undo};
 
 /// Creates a ring that has no name yet, or says that the name is taken.
 pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
-    let size = plan.size()?;
+    let size = plan.extent()?.size;
     check_undo()?;
     match name {
         Name::Key(Key::PRIVATE) => Err(super::no_key(name)),
@@ -106,8 +106,9 @@ fn new_segment(name: &Name, key: Key, plan: &Plan, size: usize) -> Result<ShmId,
 
 fn new_set(name: &Name, plan: &Plan) -> Result<SemId, Error> {
     let flags = SemGetFlags::CREATE | SemGetFlags::EXCLUSIVE;
-    let made = with_room(|| sem::semget(Key::PRIVATE, SET_SIZE, flags, plan.access.mode));
-    made.map_err(|errno| limits::of_set(name, SET_SIZE, errno))
+    let size = set_size(plan.crew.participants);
+    let made = with_room(|| sem::semget(Key::PRIVATE, size, flags, plan.access.mode));
+    made.map_err(|errno| limits::of_set(name, size, errno))
 }
 
 fn collect_some() -> bool {
@@ -212,6 +213,7 @@ fn describe(plan: &Plan, segment_size: usize, set: SemId) -> Result<Facts, Error
     Ok(Facts {
         expected: plan.expected,
         capacity: plan.capacity,
+        crew: plan.crew,
         segment_size,
         cookie: [(cookie >> 64) as u64, cookie as u64],
         sem_id: set.raw(),

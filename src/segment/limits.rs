@@ -74,11 +74,11 @@ pub(super) fn of_set(name: &Name, size: i32, errno: Errno) -> Error {
     }
 }
 
-/// Explains why a fresh set could not be marked: six operations at once may be too many.
+/// Explains why a fresh set could not be marked: seven operations at once may be too many.
 pub(super) fn of_operations(name: &Name, errno: Errno) -> Error {
     match errno {
         Errno::E2BIG => sysctl(
-            "a ring needs six semaphore operations at once (SEMOPM, the third number)".into(),
+            "a ring needs seven semaphore operations at once (SEMOPM, the third number)".into(),
             "kernel.sem",
             "raise it with `sysctl -w kernel.sem=\"SEMMSL SEMMNS SEMOPM SEMMNI\"`",
             errno,

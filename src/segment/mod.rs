@@ -22,7 +22,7 @@ pub(crate) use remove::remove;
 pub(crate) use survey::status;
 
 use crate::error::Error;
-use crate::memory::{Expected, Facts, Region, segment_size};
+use crate::memory::{Crew, Expected, Extent, Facts, Region, extent};
 use crate::name::Name;
 use crate::parking::Semaphores;
 use crate::sync::{Arc, Ordering};
@@ -38,6 +38,14 @@ mod note {
     pub(super) const REMOVED: u32 = 1;
     /// The creator has not come to giving it a name.
     pub(super) const UNNAMED: u32 = 2;
+}
+
+/// What the header calls the kinds of rings.
+pub(crate) mod kind {
+    /// One producer, one consumer.
+    pub(crate) const SPSC: u32 = 1;
+    /// Any number of each.
+    pub(crate) const MPMC: u32 = 2;
 }
 
 /// Who may use a ring. Set explicitly: System V objects know no umask.
@@ -62,13 +70,14 @@ pub(crate) struct Pages {
 pub(crate) struct Plan {
     pub(crate) expected: Expected,
     pub(crate) capacity: usize,
+    pub(crate) crew: Crew,
     pub(crate) access: Access,
     pub(crate) pages: Pages,
 }
 
 impl Plan {
-    /// Bytes of the segment, if there can be such a ring.
-    pub(crate) fn size(&self) -> Result<usize, Error> {
+    /// Where what lies in the segment, if there can be such a ring.
+    pub(crate) fn extent(&self) -> Result<Extent, Error> {
         let Expected { item_size, .. } = self.expected;
         let bad = |why| Error::BadCapacity {
             capacity: self.capacity,
@@ -78,9 +87,27 @@ impl Plan {
         if self.capacity == 0 {
             return Err(bad("it would hold nothing"));
         }
-        segment_size(self.capacity, item_size)
+        extent(self.crew, self.capacity, item_size)
             .ok_or_else(|| bad("it would exceed the address space"))
     }
+}
+
+/// How often [`open_or_create`] tries anew when others create and remove at the same time.
+const TRIES: u32 = 100;
+
+/// Opens a ring, or creates it if there is none or a stale name only.
+pub(crate) fn open_or_create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
+    for _ in 0..TRIES {
+        match open(name, &plan.expected) {
+            Err(Error::NotFound { .. } | Error::Stale { .. } | Error::NotReady { .. }) => {}
+            opened => return opened,
+        }
+        match create(name, plan) {
+            Err(Error::NameTaken { .. }) => {}
+            created => return created,
+        }
+    }
+    open(name, &plan.expected)
 }
 
 /// Says that this process has no memory for a ring of that size.
@@ -137,7 +164,7 @@ fn with_farewell(region: Region, id: ShmId, size: usize) -> Region {
     };
     let set = SemId::from_raw(facts.sem_id);
     match Semaphores::read_mark(set) {
-        Ok(Some((marked, _))) if marked == id => region.with_farewell(id, set),
+        Ok(Some(mark)) if mark.segment == id => region.with_farewell(id, set),
         _ => region, // gone already, or not ours to remove
     }
 }

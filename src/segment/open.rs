@@ -5,11 +5,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::rendezvous::{self, Found, Record};
-use super::{Segment, limits, remove, stat};
+use super::{Segment, kind, limits, remove, stat};
 use crate::error::Error;
 use crate::memory::{Expected, Facts, Region, Unfit};
 use crate::name::Name;
-use crate::parking::Semaphores;
+use crate::parking::{Semaphores, set_size};
 use crate::sys::file::Links;
 use crate::sys::key::Key;
 use crate::sys::sem::SemId;
@@ -42,8 +42,9 @@ pub(crate) fn open(name: &Name, wanted: &Expected) -> Result<Segment, Error> {
 /// segment; the set says so too, which takes the right to use the set.
 fn check_set(segment: &Segment) -> Result<(), Error> {
     let name = &segment.name;
+    let needed = set_size(segment.facts.crew.participants) as usize;
     match Semaphores::read_mark(SemId::from_raw(segment.facts.sem_id)) {
-        Ok(Some((marked, _))) if marked == segment.id => Ok(()),
+        Ok(Some(mark)) if mark.segment == segment.id && mark.size >= needed => Ok(()),
         Ok(_) => Err(Error::Corrupt {
             name: name.clone(),
             field: "semaphore set",
@@ -270,7 +271,8 @@ fn compare(name: &Name, found: &Expected, wanted: &Expected) -> Result<(), Error
 /// What the kinds of rings are called.
 pub(super) fn kind_name(kind: u32) -> String {
     match kind {
-        crate::spsc::KIND => "spsc".into(),
+        kind::SPSC => "spsc".into(),
+        kind::MPMC => "mpmc".into(),
         other => format!("unknown ({other})"),
     }
 }
@@ -289,6 +291,6 @@ mod tests {
         };
         let region = attach(&Name::Id(id), id, &known, ShmAtFlags::empty());
         shm::shmctl_rmid(id).unwrap();
-        assert_eq!(region.unwrap().unwrap().payload_len(), 4096);
+        assert_eq!(region.unwrap().unwrap().len(), 8192);
     }
 }

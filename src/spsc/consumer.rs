@@ -3,8 +3,9 @@
 use core::slice;
 use std::time::Duration;
 
-use super::handle::{Handle, Peer, after};
+use super::handle::{Handle, Peer};
 use crate::error::{Fault, PopError, PopTimeoutError, TryPopError};
+use crate::halt::{Halt, after};
 use crate::item::Item;
 use crate::ring::{PeerLoss, Read, Strategy};
 
@@ -44,9 +45,7 @@ impl<T: Item> Consumer<T> {
     #[cold]
     #[inline(never)]
     fn pop_waiting(&mut self) -> Result<T, PopError> {
-        self.handle
-            .wait(1, None)
-            .map_err(super::handle::Halt::pop)?;
+        self.handle.wait(1, None).map_err(Halt::pop)?;
         Ok(self.handle.side.pop())
     }
 
@@ -61,9 +60,7 @@ impl<T: Item> Consumer<T> {
     #[inline]
     pub fn try_pop(&mut self) -> Result<T, TryPopError> {
         if !self.handle.clear_for(1) {
-            self.handle
-                .try_now(1)
-                .map_err(super::handle::Halt::try_pop)?;
+            self.handle.try_now(1).map_err(Halt::try_pop)?;
         }
         Ok(self.handle.side.pop())
     }
@@ -77,7 +74,7 @@ impl<T: Item> Consumer<T> {
         if !self.handle.has_at_hand(1) {
             self.handle
                 .wait(1, after(timeout))
-                .map_err(super::handle::Halt::pop_timeout)?;
+                .map_err(Halt::pop_timeout)?;
         }
         Ok(self.handle.side.pop())
     }
@@ -108,11 +105,7 @@ impl<T: Item> Consumer<T> {
             return Ok(0);
         }
         if !self.handle.clear_for(into.len()) {
-            match self
-                .handle
-                .try_now(into.len())
-                .map_err(super::handle::Halt::try_pop)
-            {
+            match self.handle.try_now(into.len()).map_err(Halt::try_pop) {
                 Ok(_) => {}
                 Err(TryPopError::Empty) => return Ok(0),
                 Err(error) => return Err(error),
@@ -163,9 +156,7 @@ impl<T: Item> Consumer<T> {
     pub fn try_peek(&mut self, n: usize) -> Result<Items<'_, T>, TryPopError> {
         let wanted = n.max(1);
         if !self.handle.clear_for(wanted) {
-            self.handle
-                .try_now(wanted)
-                .map_err(super::handle::Halt::try_pop)?;
+            self.handle.try_now(wanted).map_err(Halt::try_pop)?;
         }
         let len = wanted.min(self.handle.side.known_room());
         Ok(Items {
@@ -190,7 +181,7 @@ impl<T: Item> Consumer<T> {
         } else {
             self.handle
                 .wait(1, after(timeout))
-                .map_err(super::handle::Halt::pop_timeout)?;
+                .map_err(Halt::pop_timeout)?;
         }
         let len = wanted.min(self.handle.side.known_room());
         Ok(Items {
@@ -205,9 +196,7 @@ impl<T: Item> Consumer<T> {
         if self.handle.has_at_hand(1) {
             self.handle.clear_for(wanted); // counts anew if fewer are known; if fewer there are, so be it
         } else {
-            self.handle
-                .wait(1, None)
-                .map_err(super::handle::Halt::pop)?;
+            self.handle.wait(1, None).map_err(Halt::pop)?;
         }
         Ok(wanted.min(self.handle.side.known_room()))
     }

@@ -1,16 +1,14 @@
 //! What the two handles have in common: a side, whose it is, and how it waits.
 
 use std::thread;
-use std::time::{Duration, Instant};
 
 use super::holder;
-use crate::error::{
-    Fault, PopError, PopTimeoutError, PushError, PushTimeoutError, TryPopError, TryPushError,
-};
+use crate::error::Fault;
+use crate::halt::Halt;
 use crate::item::Item;
 use crate::parking::Deadline;
 use crate::ring::roster::State;
-use crate::ring::{End, Patience, PeerLoss, Role, Side, Stop, Strategy};
+use crate::ring::{End, Patience, PeerLoss, Role, Side, Strategy};
 use crate::segment::Segment;
 use crate::sync::Arc;
 use crate::sys::fork::Incarnation;
@@ -30,32 +28,6 @@ pub enum Peer {
     Finished,
     /// It was there, and was killed, crashed, or gave up.
     Died,
-}
-
-/// Why an operation did not happen.
-pub(super) enum Halt {
-    /// There is no room, or no item, now; or a timeout has passed.
-    NotNow,
-    Gone,
-    Interrupted,
-    Fault(Fault),
-}
-
-impl From<Stop> for Halt {
-    fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::Gone => Self::Gone,
-            Stop::TimedOut => Self::NotNow,
-            Stop::Interrupted => Self::Interrupted,
-            Stop::Fault(fault) => Self::Fault(fault.into()),
-        }
-    }
-}
-
-impl From<crate::ring::Fault> for Halt {
-    fn from(fault: crate::ring::Fault) -> Self {
-        Self::Fault(fault.into())
-    }
 }
 
 /// A side with its owner.
@@ -204,68 +176,5 @@ impl<T: Item, E: End> Drop for Handle<T, E> {
     fn drop(&mut self) {
         // A panic is no end in good order. An error here means that the ring was removed: there is no role to give up.
         let _ = self.end(!thread::panicking());
-    }
-}
-
-/// When a timeout from now ends; never, if that is beyond what the clock can say.
-pub(super) fn after(timeout: Duration) -> Option<Deadline> {
-    Instant::now().checked_add(timeout)
-}
-
-impl Halt {
-    #[cold]
-    pub(super) fn try_push<T>(self, item: T) -> TryPushError<T> {
-        match self {
-            Self::NotNow | Self::Interrupted => TryPushError::Full(item),
-            Self::Gone => TryPushError::Disconnected(item),
-            Self::Fault(fault) => TryPushError::Fault(item, fault),
-        }
-    }
-
-    #[cold]
-    pub(super) fn push<T>(self, item: T) -> PushError<T> {
-        match self {
-            Self::NotNow | Self::Interrupted => PushError::Interrupted(item),
-            Self::Gone => PushError::Disconnected(item),
-            Self::Fault(fault) => PushError::Fault(item, fault),
-        }
-    }
-
-    #[cold]
-    pub(super) fn push_timeout<T>(self, item: T) -> PushTimeoutError<T> {
-        match self {
-            Self::NotNow => PushTimeoutError::Timeout(item),
-            Self::Interrupted => PushTimeoutError::Interrupted(item),
-            Self::Gone => PushTimeoutError::Disconnected(item),
-            Self::Fault(fault) => PushTimeoutError::Fault(item, fault),
-        }
-    }
-
-    #[cold]
-    pub(super) fn try_pop(self) -> TryPopError {
-        match self {
-            Self::NotNow | Self::Interrupted => TryPopError::Empty,
-            Self::Gone => TryPopError::Disconnected,
-            Self::Fault(fault) => TryPopError::Fault(fault),
-        }
-    }
-
-    #[cold]
-    pub(super) fn pop(self) -> PopError {
-        match self {
-            Self::NotNow | Self::Interrupted => PopError::Interrupted,
-            Self::Gone => PopError::Disconnected,
-            Self::Fault(fault) => PopError::Fault(fault),
-        }
-    }
-
-    #[cold]
-    pub(super) fn pop_timeout(self) -> PopTimeoutError {
-        match self {
-            Self::NotNow => PopTimeoutError::Timeout,
-            Self::Interrupted => PopTimeoutError::Interrupted,
-            Self::Gone => PopTimeoutError::Disconnected,
-            Self::Fault(fault) => PopTimeoutError::Fault(fault),
-        }
     }
 }

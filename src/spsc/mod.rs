@@ -39,12 +39,10 @@
 
 mod consumer;
 mod handle;
-mod options;
 mod producer;
 
 pub use consumer::{Consumer, Items, Iter};
 pub use handle::Peer;
-pub use options::Options;
 pub use producer::{Producer, Room};
 
 use handle::Handle;
@@ -53,13 +51,70 @@ use crate::error::Error;
 use crate::item::Item;
 use crate::memory::View;
 use crate::name::Name;
+use crate::options::{RingKind, sealed::Sealed};
+use crate::parking::Local;
 use crate::ring::{End, Parking, Read, Role, Side, Write};
-use crate::segment::{Segment, Status};
+use crate::segment::{Segment, Status, kind};
 use crate::sync::Arc;
 use crate::sys::fork;
 
-/// What the header calls this kind of ring.
-pub(crate) const KIND: u32 = 1;
+/// Rings with one producer and one consumer, for [`Options`].
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {}
+
+impl RingKind for Kind {}
+
+impl Sealed for Kind {
+    const KIND: u32 = kind::SPSC;
+    const PARTICIPANTS: usize = 0;
+}
+
+/// How to create or open such a ring.
+pub type Options = crate::options::Options<Kind>;
+
+impl Options {
+    /// Creates a ring: see [`Ring::create`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn create<T: Item>(&self, name: impl Into<Name>) -> Result<Ring<T>, Error> {
+        self.create_segment::<T>(name.into()).map(Ring::of_segment)
+    }
+
+    /// Opens a ring: see [`Ring::open`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open<T: Item>(&self, name: impl Into<Name>) -> Result<Ring<T>, Error> {
+        self.open_segment::<T>(name.into()).map(Ring::of_segment)
+    }
+
+    /// Opens a ring or creates it: see [`Ring::open_or_create`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open_or_create<T: Item>(&self, name: impl Into<Name>) -> Result<Ring<T>, Error> {
+        self.open_or_create_segment::<T>(name.into())
+            .map(Ring::of_segment)
+    }
+
+    /// Creates a ring for threads of this process: see [`Ring::in_process`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn in_process<T: Item>(&self) -> Result<Ring<T>, Error> {
+        let (region, extent) = self.on_heap::<T>()?;
+        Ok(Ring {
+            view: View::new(region, extent.payload, self.slots()),
+            parking: Arc::new(Local::new()),
+            segment: None,
+        })
+    }
+}
 
 /// A ring: created or opened, with no role taken yet.
 ///
@@ -146,7 +201,8 @@ impl<T: Item> Ring<T> {
     }
 
     fn of_segment(segment: Segment) -> Self {
-        let view = View::new(Arc::clone(&segment.region), segment.facts.capacity);
+        let (region, facts) = (Arc::clone(&segment.region), &segment.facts);
+        let view = View::new(region, facts.payload(), facts.capacity);
         let parking = Arc::clone(&segment.semaphores) as Arc<dyn Parking>;
         Self {
             view,

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::handle::{Handle, Peer, after};
+use super::handle::{Handle, Peer};
 use crate::error::{Fault, PushError, PushSliceError, PushTimeoutError, TryPushError};
+use crate::halt::after;
 use crate::item::Item;
 use crate::ring::{PeerLoss, Side, Strategy, Write};
 

@@ -70,6 +70,16 @@ impl AtomicU32 {
         self.0.fetch_add(value, order)
     }
 
+    pub(crate) fn fetch_or(&self, value: u32, order: Ordering) -> u32 {
+        step();
+        self.0.fetch_or(value, order)
+    }
+
+    pub(crate) fn swap(&self, value: u32, order: Ordering) -> u32 {
+        step();
+        self.0.swap(value, order)
+    }
+
     pub(crate) fn compare_exchange_weak(
         &self,
         current: u32,
@@ -103,6 +113,16 @@ impl AtomicU64 {
     pub(crate) fn fetch_add(&self, value: u64, order: Ordering) -> u64 {
         step();
         self.0.fetch_add(value, order)
+    }
+
+    pub(crate) fn fetch_or(&self, value: u64, order: Ordering) -> u64 {
+        step();
+        self.0.fetch_or(value, order)
+    }
+
+    pub(crate) fn fetch_and(&self, value: u64, order: Ordering) -> u64 {
+        step();
+        self.0.fetch_and(value, order)
     }
 
     pub(crate) fn compare_exchange(

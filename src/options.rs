@@ -1,18 +1,30 @@
 //! What can be chosen when a ring is created or opened.
 
-use super::{KIND, Ring};
+use core::fmt;
+use core::marker::PhantomData;
+
 use crate::error::Error;
 use crate::item::Item;
-use crate::memory::{ALIGN_MAX, Expected, View};
+use crate::memory::{ALIGN_MAX, Crew, Expected, Extent, Region};
 use crate::name::Name;
-use crate::parking::Local;
-use crate::segment::{self, Access, Pages, Plan};
+use crate::segment::{self, Access, Pages, Plan, Segment};
 use crate::sync::Arc;
 
-/// How often [`Options::open_or_create`] tries anew when others create and remove at the same time.
-const TRIES: u32 = 100;
+/// Which kind of ring [`Options`] are for: [`spsc::Kind`](crate::spsc::Kind) or [`mpmc::Kind`](crate::mpmc::Kind).
+pub trait RingKind: sealed::Sealed {}
 
-/// How to create or open a ring.
+pub(crate) mod sealed {
+    /// What the header says of a kind of ring.
+    pub trait Sealed {
+        /// The kind's number.
+        const KIND: u32;
+        /// How many participants there can be unless told otherwise; 0 where each role has one holder.
+        const PARTICIPANTS: usize;
+    }
+}
+
+/// How to create or open a ring; use it as [`spsc::Options`](crate::spsc::Options) or
+/// [`mpmc::Options`](crate::mpmc::Options).
 ///
 /// # Examples
 ///
@@ -33,27 +45,45 @@ const TRIES: u32 = 100;
 /// ringpipe::remove(&path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "options do nothing until a ring is created or opened with them"]
-pub struct Options {
+pub struct Options<K> {
     capacity: usize,
     type_name: String,
+    pub(crate) crew: Crew,
     access: Access,
     pages: Pages,
+    kind: PhantomData<K>,
 }
 
-impl Default for Options {
+impl<K: RingKind> fmt::Debug for Options<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("capacity", &self.capacity)
+            .field("type_name", &self.type_name)
+            .field("crew", &self.crew)
+            .field("access", &self.access)
+            .field("pages", &self.pages)
+            .finish()
+    }
+}
+
+impl<K: RingKind> Default for Options<K> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Options {
+impl<K: RingKind> Options<K> {
     /// Capacity 1024, mode 0600, owner and group of the process, no type name, memory allocated at creation.
     pub fn new() -> Self {
         Self {
             capacity: 1024,
             type_name: String::new(),
+            crew: Crew {
+                participants: K::PARTICIPANTS,
+                policy: 0,
+            },
             access: Access {
                 mode: 0o600,
                 uid: None,
@@ -64,6 +94,7 @@ impl Options {
                 lock: false,
                 huge: false,
             },
+            kind: PhantomData,
         }
     }
 
@@ -119,58 +150,28 @@ impl Options {
         self
     }
 
-    /// Creates a ring: see [`Ring::create`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn create<T: Item>(&self, name: impl Into<Name>) -> Result<Ring<T>, Error> {
-        segment::create(&name.into(), &self.plan::<T>()).map(Ring::of_segment)
+    pub(crate) fn create_segment<T: Item>(&self, name: Name) -> Result<Segment, Error> {
+        segment::create(&name, &self.plan::<T>())
     }
 
-    /// Opens a ring: see [`Ring::open`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn open<T: Item>(&self, name: impl Into<Name>) -> Result<Ring<T>, Error> {
-        segment::open(&name.into(), &self.plan::<T>().expected).map(Ring::of_segment)
+    pub(crate) fn open_segment<T: Item>(&self, name: Name) -> Result<Segment, Error> {
+        segment::open(&name, &self.plan::<T>().expected)
     }
 
-    /// Opens a ring or creates it: see [`Ring::open_or_create`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn open_or_create<T: Item>(&self, name: impl Into<Name>) -> Result<Ring<T>, Error> {
-        let name = name.into();
-        for _ in 0..TRIES {
-            match self.open(&name) {
-                Err(Error::NotFound { .. } | Error::Stale { .. } | Error::NotReady { .. }) => {}
-                opened => return opened,
-            }
-            match self.create(&name) {
-                Err(Error::NameTaken { .. }) => {}
-                created => return created,
-            }
-        }
-        self.open(&name)
+    pub(crate) fn open_or_create_segment<T: Item>(&self, name: Name) -> Result<Segment, Error> {
+        segment::open_or_create(&name, &self.plan::<T>())
     }
 
-    /// Creates a ring for threads of this process: see [`Ring::in_process`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn in_process<T: Item>(&self) -> Result<Ring<T>, Error> {
-        let plan = self.plan::<T>();
-        let len = plan.size()?;
-        let view = View::on_heap(plan.capacity, len).ok_or_else(|| segment::out_of_memory(len))?;
-        Ok(Ring {
-            view,
-            parking: Arc::new(Local::new()),
-            segment: None,
-        })
+    /// Memory for a ring of this process alone.
+    pub(crate) fn on_heap<T: Item>(&self) -> Result<(Arc<Region>, Extent), Error> {
+        let extent = self.plan::<T>().extent()?;
+        let region = Region::on_heap(extent.size);
+        let region = region.ok_or_else(|| segment::out_of_memory(extent.size))?;
+        Ok((Arc::new(region), extent))
+    }
+
+    pub(crate) fn slots(&self) -> usize {
+        self.capacity
     }
 
     fn plan<T: Item>(&self) -> Plan {
@@ -186,7 +187,7 @@ impl Options {
             );
         }
         let expected = Expected {
-            kind: KIND,
+            kind: K::KIND,
             item_size: size_of::<T>(),
             item_align: align_of::<T>(),
             fingerprint: fingerprint(&self.type_name),
@@ -194,6 +195,7 @@ impl Options {
         Plan {
             expected,
             capacity: self.capacity,
+            crew: self.crew,
             access: self.access,
             pages: self.pages,
         }

@@ -1,0 +1,83 @@
+//! What those see who share a role: the header, the table of participants and the slots' words.
+//!
+//! Items apart, all of it is atomics, and every access to them goes through the slices made here.
+#![allow(unsafe_code)]
+
+use core::ptr::NonNull;
+use core::slice;
+
+use super::{Control, Crowd, Entry, Region};
+use crate::sync::{Arc, AtomicU64};
+
+/// The shared state of a ring with participants, apart from its items.
+#[derive(Clone, Debug)]
+pub(crate) struct Board {
+    /// Keeps the memory that the others point into.
+    region: Arc<Region>,
+    entries: NonNull<Entry>,
+    participants: usize,
+    words: NonNull<AtomicU64>,
+    capacity: usize,
+}
+
+// SAFETY: a board is an `Arc` of a `Sync` region and addresses in it, behind which there are only atomics.
+unsafe impl Send for Board {}
+// SAFETY: as for Send.
+unsafe impl Sync for Board {}
+
+impl Board {
+    /// The board of a ring with so many participants and slots.
+    ///
+    /// # Panics
+    ///
+    /// When the region has no room for them: whoever calls has validated that.
+    pub(crate) fn new(region: Arc<Region>, participants: usize, capacity: usize) -> Self {
+        let table = size_of_val(region.header());
+        let words = table + participants * size_of::<Entry>();
+        let end = capacity
+            .checked_mul(size_of::<AtomicU64>())
+            .and_then(|bytes| bytes.checked_add(words));
+        assert!(
+            end.is_some_and(|end| end <= region.len()),
+            "a validated segment holds its words"
+        );
+        let entries = region.at(table).cast::<Entry>();
+        let words = region.at(words).cast::<AtomicU64>();
+        assert!(
+            entries.is_aligned() && words.is_aligned(),
+            "the table follows the header"
+        );
+        Self {
+            region,
+            entries,
+            participants,
+            words,
+            capacity,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn control(&self) -> &Control {
+        &self.region.header().control
+    }
+
+    #[inline(always)]
+    pub(crate) fn crowd(&self) -> &Crowd {
+        &self.region.header().crowd
+    }
+
+    /// The participants, by their number less 1.
+    #[inline(always)]
+    pub(crate) fn entries(&self) -> &[Entry] {
+        // SAFETY: `new` made sure that the region holds so many, aligned; it lives as long as `self`, and every field
+        // is an atomic, for which all bytes are values and other processes' stores are allowed.
+        unsafe { slice::from_raw_parts(self.entries.as_ptr(), self.participants) }
+    }
+
+    /// The words of the slots.
+    #[inline(always)]
+    pub(crate) fn words(&self) -> &[AtomicU64] {
+        // SAFETY: as for the entries.
+        unsafe { slice::from_raw_parts(self.words.as_ptr(), self.capacity) }
+    }
+}

@@ -1,0 +1,111 @@
+//! What a segment holds where several share a role: who sleeps, who takes part, what was returned.
+//!
+//! Together with a word for each slot, behind the table of participants. `docs/abi.md` lists the offsets.
+
+use super::layout::Line;
+use crate::sync::{AtomicU32, AtomicU64};
+
+/// How many participants a ring can have: their numbers begin at 1 and take nine bits in a slot's word.
+pub(crate) const PARTICIPANTS_MAX: usize = 511;
+
+/// Words of sleepers' bits: 32 participants each, and number 0, which nobody has.
+pub(crate) const BERTHS: usize = if cfg!(loom) { 1 } else { 16 };
+
+/// Two bits for each participant of a role: see [`crate::ring::many`], `sleepers`.
+pub(crate) type Berths = [AtomicU64; BERTHS];
+
+/// What became of the claims of the dead; figures for people.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Tallies {
+    /// Claims of the dead that were cleared up.
+    pub(crate) recovered: AtomicU64,
+    /// Items that were delivered again.
+    pub(crate) redelivered: AtomicU64,
+    /// Items that were dropped with the consumer that had them.
+    pub(crate) dropped: AtomicU64,
+    /// Slots that were reserved and never filled.
+    pub(crate) skipped: AtomicU64,
+}
+
+/// What tells of items that were in a consumer's hands and are to be delivered again. Read with each pop, rarely written.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Returned {
+    /// Not 0 where there may be some that nobody has taken up yet. Raised after they were returned.
+    pub(crate) flag: AtomicU32,
+    /// How often some were returned. Counted before.
+    pub(crate) times: AtomicU32,
+}
+
+/// The second part of the header.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Crowd {
+    pub(crate) sleeping_consumers: Line<Berths>,
+    pub(crate) sleeping_producers: Line<Berths>,
+    pub(crate) returned: Line<Returned>,
+    pub(crate) tallies: Line<Tallies>,
+}
+
+/// One participant. Written by whoever holds its semaphore: itself while it lives, after that who clears up.
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// `generation << 2 | state`: see `ring::many::crew`.
+    pub(crate) state: AtomicU64,
+    /// Where its last claim begins, stored before the claim is made. Whether it holds, the slot's word says.
+    pub(crate) claim: AtomicU64,
+    /// While it cuts its claim in two: `offset << 12 | run` of the second part; else 0.
+    pub(crate) split: AtomicU64,
+    /// Items that it has pushed or popped; for people.
+    pub(crate) moved: AtomicU64,
+}
+
+#[cfg(not(loom))]
+const _: () = {
+    use core::mem::offset_of;
+    assert!(offset_of!(Crowd, sleeping_producers) == 128);
+    assert!(offset_of!(Crowd, returned) == 256);
+    assert!(offset_of!(Crowd, tallies) == 384);
+    assert!(offset_of!(Tallies, skipped) == 24);
+    assert!(size_of::<Crowd>() == 512);
+    assert!(offset_of!(Entry, state) == 0);
+    assert!(offset_of!(Entry, claim) == 8);
+    assert!(offset_of!(Entry, split) == 16);
+    assert!(offset_of!(Entry, moved) == 24);
+    assert!(size_of::<Entry>() == 128);
+};
+
+#[cfg(loom)]
+impl Crowd {
+    pub(crate) fn new() -> Self {
+        let berths = || Line(core::array::from_fn(|_| AtomicU64::new(0)));
+        Self {
+            sleeping_consumers: berths(),
+            sleeping_producers: berths(),
+            returned: Line(Returned {
+                flag: AtomicU32::new(0),
+                times: AtomicU32::new(0),
+            }),
+            tallies: Line(Tallies {
+                recovered: AtomicU64::new(0),
+                redelivered: AtomicU64::new(0),
+                dropped: AtomicU64::new(0),
+                skipped: AtomicU64::new(0),
+            }),
+        }
+    }
+}
+
+#[cfg(loom)]
+impl Entry {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: AtomicU64::new(0),
+            claim: AtomicU64::new(0),
+            split: AtomicU64::new(0),
+            moved: AtomicU64::new(0),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Who sleeps: two bits for each participant, `announced` and `promised`.
+//!
+//! A waiter announces itself, and looks once more before it sleeps. Who has handed something over turns one announced bit
+//! into a promised one, and then adds a wake-up, which any sleeper of that role may take. So there are never fewer
+//! wake-ups, added or owed by somebody alive, than sleepers with a promise; and a number that was left behind is known for
+//! whose it was, which a mere count could not tell.
+//!
+//! Relaxed throughout, but for loops: the bits carry nothing but themselves, and are ordered by the barriers of E3.
+
+use crate::memory::{Berths, Crowd};
+use crate::ring::Role;
+use crate::sync::{AtomicU64, Ordering};
+
+const ANNOUNCED: u64 = 0xffff_ffff;
+const PER_WORD: usize = 32;
+
+/// How a sleeper found its bits when it took them off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// As it left them: whatever woke it was not meant for it.
+    Announced,
+    /// Somebody has promised it a wake-up.
+    Promised,
+}
+
+/// How many words a ring with so many participants uses.
+pub(crate) fn words(participants: usize) -> usize {
+    participants / PER_WORD + 1
+}
+
+fn berths(crowd: &Crowd, role: Role) -> &Berths {
+    match role {
+        Role::Producer => &crowd.sleeping_producers,
+        Role::Consumer => &crowd.sleeping_consumers,
+    }
+}
+
+fn berth(crowd: &Crowd, role: Role, number: u16) -> (&AtomicU64, u64) {
+    let number = usize::from(number);
+    let word = &berths(crowd, role)[number / PER_WORD];
+    (word, 1 << (number % PER_WORD))
+}
+
+/// Whether somebody of `role` sleeps without a promise. E3: the caller has just passed the light barrier.
+#[inline(always)]
+pub(crate) fn any(crowd: &Crowd, role: Role, words: usize) -> bool {
+    let berths = &berths(crowd, role)[..words];
+    let announced = |word: &AtomicU64| word.load(Ordering::Relaxed) & ANNOUNCED != 0;
+    berths.iter().any(announced)
+}
+
+pub(crate) fn announce(crowd: &Crowd, role: Role, number: u16) {
+    let (word, bit) = berth(crowd, role, number);
+    word.fetch_or(bit, Ordering::Relaxed);
+}
+
+/// Takes a participant's bits off, whatever they are.
+pub(crate) fn withdraw(crowd: &Crowd, role: Role, number: u16) -> Found {
+    let (word, bit) = berth(crowd, role, number);
+    let before = word.fetch_and(!(bit | bit << PER_WORD), Ordering::Relaxed);
+    if before & bit << PER_WORD == 0 {
+        Found::Announced
+    } else {
+        Found::Promised
+    }
+}
+
+/// Whether the participant has announced itself, or has a promise.
+#[cfg(not(loom))]
+pub(crate) fn is_asleep(crowd: &Crowd, role: Role, number: u16) -> bool {
+    let (word, bit) = berth(crowd, role, number);
+    word.load(Ordering::Relaxed) & (bit | bit << PER_WORD) != 0
+}
+
+/// Turns the announcement of one sleeper, not that of `except`, into a promise. Who gets `true` owes a wake-up.
+pub(crate) fn promise(crowd: &Crowd, role: Role, words: usize, except: u16) -> bool {
+    let except = usize::from(except);
+    let exchange = |n: usize, bits: u64| {
+        let own = if n == except / PER_WORD {
+            1 << (except % PER_WORD)
+        } else {
+            0
+        };
+        let bits = bits & ANNOUNCED & !own;
+        let lowest = bits & bits.wrapping_neg();
+        (lowest, lowest << PER_WORD)
+    };
+    move_one(&berths(crowd, role)[..words], exchange)
+}
+
+/// Turns the promise of one sleeper back into an announcement, if there is one: its wake-up was taken by the caller.
+pub(crate) fn take_back(crowd: &Crowd, role: Role, words: usize) -> bool {
+    let exchange = |_, bits: u64| {
+        let bits = bits & !ANNOUNCED;
+        let lowest = bits & bits.wrapping_neg();
+        (lowest, lowest >> PER_WORD)
+    };
+    move_one(&berths(crowd, role)[..words], exchange)
+}
+
+/// Clears one bit and sets another, in the first word for which `exchange` names some.
+fn move_one(berths: &[AtomicU64], exchange: impl Fn(usize, u64) -> (u64, u64)) -> bool {
+    berths.iter().enumerate().any(|(n, word)| {
+        let mut now = word.load(Ordering::Relaxed);
+        loop {
+            let (from, to) = exchange(n, now);
+            if from == 0 {
+                return false;
+            }
+            match word.compare_exchange(now, now & !from | to, Ordering::Relaxed, Ordering::Relaxed)
+            {
+                Ok(_) => return true,
+                Err(other) => now = other,
+            }
+        }
+    })
+}

@@ -1,0 +1,260 @@
+//! Waiting where several share a role.
+//!
+//! As in [`handshake`](crate::ring::handshake), of which the barriers and the argument are the same, but for three things.
+//!
+//! A wake-up is taken by any sleeper of the role, also by one that it was not meant for. That one gives the promise that it
+//! has used up back ([`sleepers::take_back`]): the other sleeps on as one that waits for the next. And if there was no promise
+//! to give back, the wake-up is a death's, and it looks who died. There is always somebody to take a death's wake-up that way,
+//! now or when the next one sleeps, since there are as many wake-ups as promises and deaths together.
+//!
+//! Who is woken and cannot use what it was woken for, passes the wake-up on: a producer that waits for more slots than there
+//! are, or anybody who learns that the other role is empty and waits on. Once for each state of things, or they would
+//! wake one another for ever.
+//!
+//! Who is stopped by a slot in somebody's hands asks the kernel whether that one lives, before it sleeps; and who is told
+//! that nothing will come, first makes sure that no consumer that lives has something in hand that might be returned.
+
+use super::crew::{Crew, role_of};
+use super::place::Place;
+use super::sleepers::{self, Found};
+use super::word::{Kind, Stand};
+use crate::parking::{self, Deadline, Pulse};
+use crate::ring::roster::{Entry, State};
+use crate::ring::{Fault, Patience, PeerLoss, Role, Stop, Strategy, Wake, handshake, spin};
+use crate::sync::Ordering;
+
+/// What a look has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sight<R> {
+    Found(R),
+    Nothing,
+    /// A slot in the hands of that participant is in the way.
+    Held(u16),
+    /// Something, up to that position, but less than was wanted.
+    Short(u64),
+}
+
+/// How often a look is taken anew because somebody's remains were just put away.
+const LOOKS: u32 = 8;
+
+/// One participant's way to wait.
+pub(crate) struct Waiter<'a> {
+    pub(crate) crew: Crew<'a>,
+    pub(crate) role: Role,
+    pub(crate) number: u16,
+    pub(crate) patience: Patience,
+}
+
+/// Why a wake-up was passed on last: not again for the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct News {
+    short: Option<u64>,
+    end: Option<Entry>,
+}
+
+impl Waiter<'_> {
+    /// Waits, by the strategy, until `look` finds something.
+    pub(crate) fn wait<R>(
+        &self,
+        until: Option<Deadline>,
+        mut look: impl FnMut() -> Result<Sight<R>, Fault>,
+    ) -> Result<R, Stop> {
+        let mut found = || {
+            look().map(|sight| match sight {
+                Sight::Found(found) => Some(found),
+                _ => None,
+            })
+        };
+        if let Some(found) = spin::awake(self.patience.strategy, &mut found)? {
+            return Ok(found);
+        }
+        match self.patience.strategy {
+            Strategy::Spin => self.spin_on(until, look),
+            Strategy::SpinThenSleep | Strategy::Sleep => self.sleep_on(until, look),
+        }
+    }
+
+    fn sleep_on<R>(
+        &self,
+        until: Option<Deadline>,
+        mut look: impl FnMut() -> Result<Sight<R>, Fault>,
+    ) -> Result<R, Stop> {
+        let mut passed_on = News::default();
+        let mut robbed = false;
+        loop {
+            sleepers::announce(self.crew.board.crowd(), self.role, self.number);
+            let reach = parking::heavy_barrier(); // E3
+            let short = match self.judge(&mut look) {
+                Ok((None, short)) => short,
+                verdict => return self.go(verdict.map(|(found, _)| found)),
+            };
+            self.pass_on(short, robbed, &mut passed_on)?;
+            let end = self.crew.parking.sleep(self.role, until, reach)?;
+            let found = self.withdraw();
+            let again = robbed;
+            robbed = end == Wake::Token && found == Found::Announced && self.unexpected()?;
+            if robbed && again {
+                parking::nap();
+            }
+            if let Some(stop) = self.ending(end) {
+                return match look()? {
+                    Sight::Found(found) => Ok(found),
+                    _ => Err(stop),
+                };
+            }
+        }
+    }
+
+    fn withdraw(&self) -> Found {
+        sleepers::withdraw(self.crew.board.crowd(), self.role, self.number)
+    }
+
+    /// Ends a wait while announced. A wake-up that was promised meanwhile stays for whoever sleeps next.
+    fn go<R>(&self, verdict: Result<Option<R>, Stop>) -> Result<R, Stop> {
+        self.withdraw();
+        if matches!(verdict, Err(Stop::Gone)) {
+            self.crew.wake_one(self.role, self.number)?; // who tells the next
+        }
+        verdict.map(|found| found.expect("a verdict was reached"))
+    }
+
+    /// After a wake-up that was not promised to this sleeper. Whether it was promised to another.
+    fn unexpected(&self) -> Result<bool, Stop> {
+        let words = sleepers::words(self.crew.board.entries().len());
+        let robbed = sleepers::take_back(self.crew.board.crowd(), self.role, words);
+        self.crew.bury_all()?;
+        Ok(robbed)
+    }
+
+    /// Before it goes back to sleep: wakes another, if there is something that it cannot use itself and that is news.
+    fn pass_on(&self, short: Option<u64>, robbed: bool, passed_on: &mut News) -> Result<(), Stop> {
+        let words = sleepers::words(self.crew.board.entries().len());
+        if !sleepers::any(self.crew.board.crowd(), self.role, words) {
+            return Ok(());
+        }
+        let (control, parking) = (self.crew.board.control(), self.crew.parking);
+        let (attached, last) = handshake::look_at_peer(control, parking, self.role)?;
+        let gone = !attached && last.state != State::Never;
+        let news = News {
+            short,
+            end: gone.then_some(last),
+        };
+        let worth_telling = news.short.is_some() || news.end.is_some();
+        if robbed || worth_telling && news != *passed_on {
+            *passed_on = news;
+            self.crew.wake_one(self.role, self.number)?;
+        }
+        Ok(())
+    }
+
+    fn ending(&self, end: Wake) -> Option<Stop> {
+        match end {
+            Wake::TimedOut => Some(Stop::TimedOut),
+            Wake::Interrupted if self.patience.interruptible => Some(Stop::Interrupted),
+            Wake::Interrupted | Wake::Token | Wake::Slice => None,
+        }
+    }
+
+    fn spin_on<R>(
+        &self,
+        until: Option<Deadline>,
+        mut look: impl FnMut() -> Result<Sight<R>, Fault>,
+    ) -> Result<R, Stop> {
+        let mut pulse = Pulse::default();
+        loop {
+            if let Sight::Found(found) = look()? {
+                return Ok(found);
+            }
+            if pulse.due()
+                && let (Some(found), _) = self.judge(&mut look)?
+            {
+                return Ok(found);
+            }
+            if until.is_some_and(parking::passed) {
+                return Err(Stop::TimedOut);
+            }
+            core::hint::spin_loop();
+        }
+    }
+
+    /// Looks, and puts away what the dead have left in the way; if there is nothing, asks whether anything can come.
+    ///
+    /// Besides, how far what there is reaches, where it is too little.
+    pub(crate) fn judge<R>(
+        &self,
+        look: &mut impl FnMut() -> Result<Sight<R>, Fault>,
+    ) -> Result<(Option<R>, Option<u64>), Stop> {
+        let mut short = None;
+        for _ in 0..LOOKS {
+            match look()? {
+                Sight::Found(found) => return Ok((Some(found), None)),
+                Sight::Held(owner) if self.crew.entry(owner).is_none() => {
+                    return Err(Stop::Fault(Fault::Corrupt));
+                }
+                Sight::Held(owner) if !self.crew.parking.alive(owner)? => {
+                    self.crew.bury(owner)?;
+                    continue;
+                }
+                Sight::Short(end) => short = Some(end),
+                Sight::Held(_) | Sight::Nothing => {}
+            }
+            break;
+        }
+        if self.patience.peer_loss == PeerLoss::Wait || !self.peers_gone()? {
+            return Ok((None, short));
+        }
+        self.last_look(look)
+    }
+
+    /// After the other role was found empty: what its holders have done before, was done (E4).
+    ///
+    /// For a consumer, nothing will come if nothing is there, then no other has anything in hand, and nothing was returned
+    /// meanwhile.
+    fn last_look<R>(
+        &self,
+        look: &mut impl FnMut() -> Result<Sight<R>, Fault>,
+    ) -> Result<(Option<R>, Option<u64>), Stop> {
+        self.crew.bury_all()?;
+        for _ in 0..LOOKS {
+            let returned = self.times_returned();
+            match look()? {
+                Sight::Found(found) => return Ok((Some(found), None)),
+                _ if self.role == Role::Producer => return Err(Stop::Gone),
+                Sight::Held(_) => break, // by a producer that has come since
+                _ if self.others_hold() => break,
+                _ if self.times_returned() == returned => return Err(Stop::Gone),
+                _ => {}
+            }
+        }
+        Ok((None, None))
+    }
+
+    fn times_returned(&self) -> u32 {
+        let times = &self.crew.board.crowd().returned.times;
+        times.load(Ordering::Relaxed) // ordered by the words that are looked at: see `Crew::give_back`
+    }
+
+    fn peers_gone(&self) -> Result<bool, Stop> {
+        let (control, parking) = (self.crew.board.control(), self.crew.parking);
+        let (attached, last) = handshake::look_at_peer(control, parking, self.role)?;
+        Ok(!attached && last.state != State::Never)
+    }
+
+    /// Whether another consumer has items in hand, or has returned some that nobody has taken up.
+    fn others_hold(&self) -> bool {
+        let capacity = self.crew.board.words().len();
+        let others = (1..).zip(self.crew.board.entries());
+        let mut others = others.filter(|(number, _)| *number != self.number);
+        others.any(|(number, entry)| {
+            let role = role_of(entry.state.load(Ordering::Relaxed));
+            let place = Place::at(entry.claim.load(Ordering::Relaxed), capacity);
+            let word = self.crew.word(place);
+            let held = match word.kind() {
+                Some(Kind::Reading) => word.owner() == number,
+                Some(Kind::Returned) => word.stand(place.lap) == Stand::Now,
+                _ => false,
+            };
+            held && role == Some(Role::Consumer)
+        })
+    }
+}
