@@ -1,14 +1,15 @@
 //! What `tests/loom.rs` plays with: the core on loom's memory, with participants that can be killed.
 
 use crate::item::Item;
-use crate::memory::{Control, View};
-use crate::parking::{Fence, Local};
+use crate::memory::{Board, View};
+use crate::parking::Local;
+use crate::ring::many::{Hold, Member, Wish};
 use crate::ring::roster::{self, State};
 use crate::ring::{
-    Fault, Parking, Patience, PeerLoss, Read, Role, Side, Stop, Strategy, Waiter, Write,
-    anyone_asleep, wake_one,
+    DeadConsumer, Parking, Patience, PeerLoss, Read, Role, Run, Side, Stop, Strategy, Write,
+    anyone_asleep,
 };
-use crate::sync::{Arc, AtomicU64, Ordering};
+use crate::sync::Arc;
 
 pub use crate::sync::mortal::mortal;
 
@@ -152,73 +153,150 @@ impl<T: Item> Consumer<T> {
     }
 }
 
-/// The sleep and wake protocol alone, with as many on each side as one likes: a count that some add to and
-/// others take from, sleeping while it is 0.
-#[derive(Debug)]
-pub struct Gate {
-    view: View<u8>,
-    parking: Local,
-    count: AtomicU64,
+/// A ring whose roles are shared, as one process has it.
+#[derive(Clone, Debug)]
+pub struct Crowd<T: Item> {
+    board: Board,
+    items: View<T>,
+    policy: DeadConsumer,
+    parking: Arc<Local>,
 }
 
-impl Gate {
-    pub fn new(credits: bool) -> Self {
+impl<T: Item> Crowd<T> {
+    pub fn new(participants: usize, capacity: usize, policy: DeadConsumer) -> Self {
         Self {
-            view: View::modelled(1),
-            parking: Local::with_credits(credits),
-            count: AtomicU64::new(0),
+            board: Board::modelled(participants, capacity),
+            items: View::modelled(capacity),
+            policy,
+            parking: Arc::new(Local::new()),
         }
     }
 
-    fn control(&self) -> &Control {
-        self.view.control()
-    }
-
-    /// Enters a role that others may be in too.
-    pub fn join(&self, role: Role) {
-        self.parking.join(role);
-        roster::enter(self.control(), role);
-    }
-
-    /// What the kernel does when one in `role` has died, or what it does itself at its end.
-    pub fn bury(&self, role: Role) {
-        self.parking.bury(role);
-    }
-
-    pub fn add(&self) {
-        self.count.fetch_add(1, Ordering::Release);
-        Fence::of_publisher().light();
-        if anyone_asleep(self.control(), Role::Consumer) {
-            wake_one(self.control(), &self.parking, Role::Consumer).expect("no faults");
+    /// The same without the wake-ups that a death adds.
+    pub fn without_credits(participants: usize, capacity: usize) -> Self {
+        Self {
+            parking: Arc::new(Local::with_credits(false)),
+            ..Self::new(participants, capacity, DeadConsumer::Redeliver)
         }
     }
 
-    fn try_take(&self) -> Result<Option<()>, Fault> {
-        let mut count = self.count.load(Ordering::Acquire);
-        while count > 0 {
-            match self
-                .count
-                .compare_exchange(count, count - 1, Ordering::AcqRel, Ordering::Acquire)
-            {
-                Ok(_) => return Ok(Some(())),
-                Err(now) => count = now,
+    /// The ring as another process has it, which can die.
+    pub fn process(&self, process: u32) -> Self {
+        Self {
+            parking: Arc::new(self.parking.of_process(process)),
+            ..self.clone()
+        }
+    }
+
+    /// What the kernel does when this process has died.
+    pub fn die(&self) {
+        self.parking.die();
+    }
+
+    /// From now on, whoever would sleep in that role is interrupted at once.
+    pub fn set_restless(&self, role: Role, restless: bool) {
+        self.parking.set_restless(role, restless);
+    }
+
+    /// Takes part; `None` if there are as many as there can be.
+    pub fn join(&self, role: Role) -> Option<Hand<T>> {
+        let (board, parking) = (self.board.clone(), Arc::clone(&self.parking));
+        let member = Member::join(board, parking, self.policy, role).expect("no faults")?;
+        Some(Hand {
+            member,
+            items: self.items.clone(),
+            held: None,
+        })
+    }
+}
+
+/// A participant. It leaves when told to, or dies with its process.
+#[derive(Debug)]
+pub struct Hand<T: Item> {
+    member: Member,
+    items: View<T>,
+    held: Option<Hold>,
+}
+
+impl<T: Item> Hand<T> {
+    fn claim(&mut self, least: usize, most: usize, peer_loss: PeerLoss) -> Result<Hold, Vain> {
+        let wish = Wish { least, most };
+        let waited = self.member.wait(wish, patience(peer_loss), None);
+        waited.map_err(vain)
+    }
+
+    fn slots(hold: Hold) -> Run {
+        Run {
+            slot: hold.place.slot,
+            len: hold.len,
+        }
+    }
+
+    /// Pushes as one run.
+    pub fn push(&mut self, items: &[T], peer_loss: PeerLoss) -> Result<(), Vain> {
+        let hold = self.claim(items.len(), items.len(), peer_loss)?;
+        self.items.put_run(Self::slots(hold), items);
+        self.member.publish(hold, items.len());
+        Ok(())
+    }
+
+    /// Reserves room for as many as there are, and fills it.
+    pub fn reserve(&mut self, items: &[T]) -> Result<(), Vain> {
+        let hold = self.claim(items.len(), items.len(), PeerLoss::Wait)?;
+        self.member.keep_hold(hold);
+        self.items.put_run(Self::slots(hold), items);
+        self.held = Some(hold);
+        Ok(())
+    }
+
+    /// Publishes the first `n` of what was reserved, and gives the others back.
+    pub fn commit(&mut self, n: usize) {
+        let hold = self.held.take().expect("room was reserved");
+        self.member.publish(hold, n);
+    }
+
+    /// Pops what there is, up to `most`; besides, whether somebody had it before.
+    pub fn pop(&mut self, most: usize, peer_loss: PeerLoss) -> Result<(Vec<T>, bool), Vain> {
+        let hold = self.claim(1, most, peer_loss)?;
+        let items = self.read(hold);
+        self.member.release(hold, hold.len);
+        Ok((items, hold.redelivered))
+    }
+
+    fn read(&self, hold: Hold) -> Vec<T> {
+        let mut items = vec![T::new_zeroed(); hold.len];
+        self.items.get_run(Self::slots(hold), &mut items);
+        items
+    }
+
+    /// Claims what there is, up to `most`, to hold it.
+    pub fn hold(&mut self, most: usize) -> Result<Vec<T>, Vain> {
+        let hold = self.claim(1, most, PeerLoss::Disconnect)?;
+        self.member.keep_hold(hold);
+        self.held = Some(hold);
+        Ok(self.read(hold))
+    }
+
+    /// Releases the first `n` of what is held, and returns the others.
+    pub fn release(&mut self, n: usize) {
+        let hold = self.held.take().expect("something is held");
+        self.member.release(hold, n);
+    }
+
+    /// Whether as many items fit now.
+    pub fn fits(&mut self, n: usize) -> bool {
+        let wish = Wish { least: n, most: n };
+        let found = self.member.poll(wish, patience(PeerLoss::Wait));
+        match found.map_err(vain).expect("no end is told of") {
+            Some(hold) => {
+                self.member.publish(hold, 0);
+                true
             }
+            None => false,
         }
-        Ok(None)
     }
 
-    pub fn take(&self) -> Result<(), Vain> {
-        let waiter = Waiter {
-            control: self.control(),
-            parking: &self.parking,
-            role: Role::Consumer,
-            patience: patience(PeerLoss::Disconnect),
-            alone: false,
-        };
-        waiter.wait(None, || self.try_take()).map_err(vain)
-    }
-
-    pub fn count(&self) -> u64 {
-        self.count.load(Ordering::Acquire)
+    pub fn leave(&mut self) {
+        self.member.leave(true).expect("no faults");
     }
 }

@@ -14,7 +14,7 @@ use super::place::Place;
 use super::sleepers;
 use super::word::{Kind, Word};
 use crate::memory::{Board, Entry};
-use crate::parking::{Fence, ParkFault};
+use crate::parking::{self, Fence, ParkFault};
 use crate::ring::{Parking, Role, roster};
 use crate::sync::{AtomicU64, Ordering};
 
@@ -91,7 +91,10 @@ impl<'a> Crew<'a> {
 
     /// Takes a number in `role`; `None` when as many as there are belong to the living.
     pub(crate) fn join(&self, role: Role) -> Result<Option<u16>, ParkFault> {
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
+            if round > 0 {
+                parking::nap(); // a number may be in the hands of one who clears up
+            }
             self.bury_all()?;
             for (number, entry) in self.numbered() {
                 let taken = role_of(entry.state.load(Ordering::Relaxed)).is_some();

@@ -1,67 +1,13 @@
-//! The protocols under loom: every interleaving, every outcome that the memory model allows, up to a
-//! bound on preemptions, with a participant killed at each of its steps in turn.
-//!
-//! ```text
-//! RUSTFLAGS="--cfg loom" cargo test --profile loom --test loom
-//! ```
-//!
-//! or `ci/loom.sh`. `LOOM_MAX_PREEMPTIONS` sets the bound (2 unless set). Models are small on purpose: two or three
-//! threads, rings of one or two slots, two or three items. Items are two bytes, each a cell of its own, so
-//! that a torn copy shows.
-#![cfg(loom)]
-#![allow(missing_docs)]
-#![allow(
-    clippy::arc_with_non_send_sync,
-    reason = "loom runs one thread at a time"
-)]
+//! One producer and one consumer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use loom::thread;
-use ringpipe::internals::{Gate, Ring, Vain, mortal};
+use ringpipe::internals::{Ring, Vain, mortal};
 use ringpipe::{PeerLoss, Role};
 
-type Item = [u8; 2];
-
-/// Item number `n`: both bytes say so.
-fn item(n: u8) -> Item {
-    [n, n]
-}
-
-/// The number of an item that is whole.
-fn number(item: Item) -> u8 {
-    assert_eq!(item[0], item[1], "a torn item");
-    item[0]
-}
-
-fn check(model: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(2);
-    builder.check(model);
-}
-
-/// Runs a model for a life of 0 steps, of 1, 2, … until the victim outlives it in every execution. The model calls
-/// the counter's `fetch_add` whenever it saw a death. Returns how many points of death there were.
-fn at_each_step(model: impl Fn(u32, &AtomicU32) + Sync + Send + Clone + 'static) -> u32 {
-    for life in 0.. {
-        let deaths = Arc::new(AtomicU32::new(0));
-        let (seen, model) = (Arc::clone(&deaths), model.clone());
-        check(move || model(life, &seen));
-        if deaths.load(Ordering::Relaxed) == 0 {
-            return life;
-        }
-    }
-    unreachable!("a life is finite")
-}
-
-fn died<R>(outcome: &Option<R>, deaths: &AtomicU32) -> bool {
-    if outcome.is_none() {
-        deaths.fetch_add(1, Ordering::Relaxed);
-    }
-    outcome.is_none()
-}
+use super::{Item, at_each_step, check, died, item, number};
 
 /// What a consumer gets until the feed ends.
 fn drain(ring: &Ring<Item>) -> Vec<u8> {
@@ -315,90 +261,4 @@ fn without_death_credits_a_consumer_sleeps_for_ever() {
     );
     println!("lives after which the consumer hangs: {hanging:?}");
     assert!(!hanging.is_empty());
-}
-
-/// Several sleepers, one who adds: everybody gets one, nobody sleeps beside what is there.
-#[test]
-fn several_sleepers_all_wake() {
-    check(|| {
-        let gate = Arc::new(Gate::new(true));
-        gate.join(Role::Producer);
-        let takers: Vec<_> = (0..2)
-            .map(|_| {
-                let gate = Arc::clone(&gate);
-                gate.join(Role::Consumer);
-                thread::spawn(move || gate.take())
-            })
-            .collect();
-        gate.add();
-        gate.add();
-        for taker in takers {
-            assert_eq!(taker.join().unwrap(), Ok(()));
-        }
-        assert_eq!(gate.count(), 0);
-    });
-}
-
-/// The kernel wakes one sleeper for a death; that one wakes the next. Wherever the only producer is killed, every sleeper
-/// gets something or learns that nothing will come, and what was added is taken.
-#[test]
-fn several_sleepers_all_learn_of_a_death() {
-    let points = at_each_step(|life, deaths| {
-        let gate = Arc::new(Gate::new(true));
-        gate.join(Role::Producer);
-        let takers: Vec<_> = (0..2)
-            .map(|_| {
-                let gate = Arc::clone(&gate);
-                gate.join(Role::Consumer);
-                thread::spawn(move || gate.take())
-            })
-            .collect();
-        let outcome = mortal(life, || gate.add());
-        died(&outcome, deaths);
-        gate.bury(Role::Producer);
-        let ends: Vec<_> = takers
-            .into_iter()
-            .map(|taker| taker.join().unwrap())
-            .collect();
-        assert!(ends.contains(&Err(Vain::Gone)));
-        assert_eq!(
-            gate.count(),
-            0,
-            "nothing is left beside those who waited for it"
-        );
-        assert!(
-            outcome.is_none() || ends.contains(&Ok(())),
-            "what was added is taken"
-        );
-    });
-    println!("points of death in adding: {points}");
-    assert!(points > 2);
-}
-
-/// A sleeper killed at each step, a wake-up in its hands or not: the other sleeper gets what it leaves.
-#[test]
-fn a_killed_sleeper_takes_no_wake_up_with_it() {
-    let points = at_each_step(|life, deaths| {
-        let gate = Arc::new(Gate::new(true));
-        gate.join(Role::Producer);
-        gate.join(Role::Consumer);
-        gate.join(Role::Consumer);
-        let theirs = Arc::clone(&gate);
-        let survivor = thread::spawn(move || theirs.take());
-        let theirs = Arc::clone(&gate);
-        let victim = thread::spawn(move || {
-            let outcome = mortal(life, || theirs.take());
-            theirs.bury(Role::Consumer);
-            outcome
-        });
-        gate.add();
-        // The victim may have taken the first and been killed right then: who waits gets the second.
-        gate.add();
-        assert_eq!(survivor.join().unwrap(), Ok(()));
-        let outcome = victim.join().unwrap();
-        died(&outcome, deaths);
-        assert!(gate.count() <= 1);
-    });
-    println!("a sleeper's points of death: {points}");
-    assert!(points > 5);
 }
