@@ -8,7 +8,7 @@
 //! seen free behind a first word that the claim still found free are free; and a full word at the head or beyond is not
 //! touched before the head gets there.
 
-use super::crew::{Crew, DeadConsumer, count};
+use super::crew::{Crew, DeadConsumer, advance, count};
 use super::place::Place;
 use super::sleepers;
 use super::wait::{Sight, Waiter};
@@ -156,13 +156,6 @@ impl Member {
         self.place.seek(hint.load(Ordering::Acquire), capacity)
     }
 
-    /// Moves a hint on, unless somebody else has. Release, E5.
-    #[inline(always)]
-    fn advance(hint: &AtomicU64, from: Place, by: usize) {
-        let to = from.position.wrapping_add(by as u64);
-        let _ = hint.compare_exchange(from.position, to, Ordering::Release, Ordering::Relaxed);
-    }
-
     /// Claims slots to write, or says what is in the way.
     #[inline]
     pub(crate) fn look_free(&mut self, wish: Wish) -> Result<Sight<Hold>, Fault> {
@@ -182,7 +175,7 @@ impl Member {
                     None => continue,
                 },
                 Stand::Now | Stand::After => {
-                    Self::advance(self.tail(), place, self.step_over(word, place));
+                    advance(self.tail(), place, self.step_over(word, place));
                 }
                 Stand::Never => return Err(Fault::Corrupt),
             }
@@ -209,7 +202,7 @@ impl Member {
         if !self.claim(place, Word::free(place.lap), claimed) {
             return None;
         }
-        Self::advance(self.tail(), place, len);
+        advance(self.tail(), place, len);
         self.pulse.reset();
         Some(Sight::Found(Hold {
             place,
@@ -272,7 +265,7 @@ impl Member {
                 (Stand::Now, Some(Kind::Writing)) => return Ok(Sight::Held(word.owner())),
                 (Stand::Now, Some(Kind::Skip)) => self.drain(place, word),
                 (Stand::Now | Stand::After, Some(_)) => {
-                    Self::advance(self.head(), place, self.step_over(word, place));
+                    advance(self.head(), place, self.step_over(word, place));
                 }
                 // The ring was gone round, and the slot is not done with: there is nothing behind the tail.
                 (Stand::Before, Some(kind)) if kind != Kind::Free => return Ok(Sight::Nothing),
@@ -290,7 +283,7 @@ impl Member {
         if !self.claim(place, Word::full(place.lap), claimed) {
             return None;
         }
-        Self::advance(self.head(), place, len);
+        advance(self.head(), place, len);
         self.pulse.reset();
         Some(Hold {
             place,
@@ -340,7 +333,7 @@ impl Member {
         if !self.claim(place, word, claimed) {
             return;
         }
-        Self::advance(self.head(), place, run);
+        advance(self.head(), place, run);
         self.crew().free(place, run);
         count(&self.board.crowd().tallies.skipped, run as u64);
         self.stir();
