@@ -1,5 +1,10 @@
 //! What the benchmarks share: the machine, the payload, the contenders, how two of them meet, and how it is told.
+#![allow(
+    dead_code,
+    reason = "a module of each benchmark, none of which uses all of it"
+)]
 
+pub(crate) mod contest;
 pub(crate) mod duel;
 pub(crate) mod machine;
 pub(crate) mod payload;

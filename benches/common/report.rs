@@ -49,6 +49,8 @@ pub(crate) struct Row {
 #[derive(Debug)]
 pub(crate) struct Table {
     pub(crate) title: &'static str,
+    /// What readers have to know, or nothing.
+    pub(crate) note: &'static str,
     pub(crate) rows: Vec<Row>,
     /// Nanoseconds of a cache line's round trip before and after each measurement.
     pub(crate) line: Option<Spread>,
@@ -77,6 +79,9 @@ pub(crate) fn print_table(table: &Table) {
             "  {:<28} {median:>11.4} {min:>11.4} {max:>11.4} {gigabytes:>9.3}",
             row.name
         );
+    }
+    if !table.note.is_empty() {
+        println!("  {}", table.note);
     }
     if let Some(Spread { median, min, max }) = table.line {
         println!(
@@ -133,8 +138,10 @@ fn table_json(table: &Table) -> String {
         .expect("a string takes everything");
     }
     let line = table.line.map_or("null".into(), Spread::json);
-    let title = table.title;
-    format!("{{\"title\": \"{title}\", \"line_round_trip_ns\": {line}, \"rows\": [{rows}]}}")
+    let (title, note) = (table.title, table.note);
+    format!(
+        "{{\"title\": \"{title}\", \"note\": \"{note}\", \"line_round_trip_ns\": {line}, \"rows\": [{rows}]}}"
+    )
 }
 
 fn ratio_json(ratio: &Ratio) -> String {
