@@ -96,9 +96,16 @@ pub(crate) fn print_table(table: &Table) {
 }
 
 pub(crate) fn print_ratios(ratios: &[Ratio]) {
+    let work_width = widest(ratios.iter().map(|ratio| ratio.work));
+    let over_width = widest(ratios.iter().map(|ratio| ratio.over.as_str()));
     println!(
-        "\n{:<81} {:>7} {:>7} {:>7} {:>5}",
-        "ratio, round by round", "median", "min", "max", "goal"
+        "\n{:<width$} {:>7} {:>7} {:>7} {:>5}",
+        "ratio, round by round",
+        "median",
+        "min",
+        "max",
+        "goal",
+        width = work_width + 1 + over_width
     );
     for Ratio {
         work,
@@ -112,8 +119,14 @@ pub(crate) fn print_ratios(ratios: &[Ratio]) {
             Some(goal) => format!("{goal:>5} missed"),
             None => format!("{:>5}", "-"),
         };
-        println!("{work:<36} {over:<44} {median:>7.2} {min:>7.2} {max:>7.2} {verdict}");
+        println!(
+            "{work:<work_width$} {over:<over_width$} {median:>7.2} {min:>7.2} {max:>7.2} {verdict}"
+        );
     }
+}
+
+fn widest<'a>(words: impl Iterator<Item = &'a str>) -> usize {
+    words.map(str::len).max().unwrap_or(0)
 }
 
 pub(crate) fn print_json(tables: &[Table], ratios: &[Ratio]) {
