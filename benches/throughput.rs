@@ -12,9 +12,8 @@ mod common;
 
 use common::contest::{self, Contender, Group, Match};
 use common::duel::{self, Ends, Laps};
-use common::machine::{self, Placement};
 use common::payload::{CHUNK, Line, SLICE};
-use common::{pipes, rings, rtrbs};
+use common::{machine, pipes, rings, rtrbs};
 
 const SMALL: usize = 256 << 10;
 const MEGABYTE: usize = 1 << 20;
@@ -177,16 +176,5 @@ fn streams() -> Group {
 }
 
 fn main() {
-    contest::hold(&introduction(), groups());
-}
-
-fn introduction() -> String {
-    match machine::placement() {
-        Placement::Pinned { producer, consumer } => {
-            format!("producer on processor {producer}, consumer on processor {consumer}")
-        }
-        Placement::Alone => {
-            "one processor only: nothing is pinned, and the figures say little".into()
-        }
-    }
+    contest::hold(&machine::introduction(), groups());
 }

@@ -10,8 +10,10 @@ use std::process::exit;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, fork};
+use nix::unistd::{self, ForkResult, Pid};
 
 use super::machine;
 
@@ -62,26 +64,32 @@ pub(crate) fn run(ends: Ends, laps: Laps) -> Duration {
     }
 }
 
+fn in_processes(ends: Ends, laps: Laps, go: PipeReader, says_go: PipeWriter) -> Duration {
+    let Ends { source, sink, .. } = ends;
+    let (child, (sink, says_go)) = fork((sink, says_go), move || produce(source, laps, go));
+    let time = consume(sink, laps, says_go);
+    let end = waitpid(child, None).expect("the child is ours");
+    assert_eq!(end, WaitStatus::Exited(child, 0), "the producer failed");
+    time
+}
+
+/// Lets a second process do some work and exit, with a failure if it panicked; it does not outlive this one. What the
+/// parent keeps is dropped there.
 #[allow(
     unsafe_code,
-    reason = "two processes are what is measured, and fork is how they come about"
+    reason = "several processes are what is measured, and fork is how they come about"
 )]
-fn in_processes(ends: Ends, laps: Laps, go: PipeReader, says_go: PipeWriter) -> Duration {
-    // SAFETY: no other thread is alive here, since each other duel and ping-pong ends with its threads; so the child
-    // finds no lock held, and may go on as any program does.
-    match unsafe { fork() }.expect("a second process") {
+pub(crate) fn fork<K>(keeps: K, work: impl FnOnce()) -> (Pid, K) {
+    // SAFETY: no other thread is alive here, since everything that was measured before, and each ping-pong, ended with
+    // its threads; so the child finds no lock held, and may go on as any program does.
+    match unsafe { unistd::fork() }.expect("a second process") {
         ForkResult::Child => {
-            drop((ends.sink, says_go));
-            let end = catch_unwind(AssertUnwindSafe(|| produce(ends.source, laps, go)));
+            drop(keeps);
+            set_pdeathsig(Signal::SIGKILL).expect("a valid signal");
+            let end = catch_unwind(AssertUnwindSafe(work));
             exit(i32::from(end.is_err()))
         }
-        ForkResult::Parent { child } => {
-            drop((ends.source, go));
-            let time = consume(ends.sink, laps, says_go);
-            let end = waitpid(child, None).expect("the child is ours");
-            assert_eq!(end, WaitStatus::Exited(child, 0), "the producer failed");
-            time
-        }
+        ForkResult::Parent { child } => (child, keeps),
     }
 }
 

@@ -19,17 +19,35 @@ pub(crate) enum Placement {
     Alone,
 }
 
+/// The processors that this process could use when it began.
+fn allowed() -> &'static CpuSet {
+    static ALLOWED: OnceLock<CpuSet> = OnceLock::new();
+    ALLOWED.get_or_init(|| sched_getaffinity(Pid::from_raw(0)).expect("own affinity can be read"))
+}
+
 /// The first two processors that this process could use when it began.
 pub(crate) fn placement() -> Placement {
     static PLACEMENT: OnceLock<Placement> = OnceLock::new();
     *PLACEMENT.get_or_init(|| {
-        let allowed = sched_getaffinity(Pid::from_raw(0)).expect("own affinity can be read");
+        let allowed = allowed();
         let mut cpus = (0..CpuSet::count()).filter(|&cpu| allowed.is_set(cpu).unwrap_or(false));
         match (cpus.next(), cpus.next()) {
             (Some(producer), Some(consumer)) => Placement::Pinned { producer, consumer },
             _ => Placement::Alone,
         }
     })
+}
+
+/// Says where the two sides run.
+pub(crate) fn introduction() -> String {
+    match placement() {
+        Placement::Pinned { producer, consumer } => {
+            format!("producer on processor {producer}, consumer on processor {consumer}")
+        }
+        Placement::Alone => {
+            "one processor only: nothing is pinned, and the figures say little".into()
+        }
+    }
 }
 
 /// Pins the calling thread to the producer's processor.
@@ -44,6 +62,11 @@ pub(crate) fn become_consumer() {
     if let Placement::Pinned { consumer, .. } = placement() {
         pin(consumer);
     }
+}
+
+/// Lets the calling thread run wherever the scheduler puts it.
+pub(crate) fn roam() {
+    sched_setaffinity(Pid::from_raw(0), allowed()).expect("what was allowed still is");
 }
 
 fn pin(cpu: usize) {
