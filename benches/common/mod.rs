@@ -5,10 +5,14 @@
 )]
 
 pub(crate) mod contest;
+pub(crate) mod crowd;
 pub(crate) mod duel;
+pub(crate) mod ledger;
 pub(crate) mod machine;
 pub(crate) mod payload;
 pub(crate) mod pipes;
+pub(crate) mod queues;
 pub(crate) mod report;
 pub(crate) mod rings;
 pub(crate) mod rtrbs;
+pub(crate) mod warehouse;
