@@ -1,8 +1,8 @@
 //! How many producers and many consumers meet: each in a process or thread of its own, by one clock.
 //!
 //! Each producer sends as many items as each other, and each consumer takes as many as each other. First they let a
-//! warm-up pass. When all have done so the clock starts and they are told to go on; it stops when the last consumer
-//! has taken and checked its last item. Then the consumers' books are added up: each item must have come to one of them.
+//! warm-up pass. When all have done so the clock starts and they are told to go on; it stops when the last consumer has
+//! taken and checked its last item. Then the consumers' books are added up: each item must have come to one of them.
 //!
 //! Nobody is pinned, except one producer that meets one consumer: where the members of a crowd run is up to the
 //! scheduler, and how well a contender gets on with it is part of what is measured.

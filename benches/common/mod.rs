@@ -14,5 +14,6 @@ pub(crate) mod pipes;
 pub(crate) mod queues;
 pub(crate) mod report;
 pub(crate) mod rings;
+pub(crate) mod rings_mpmc;
 pub(crate) mod rtrbs;
 pub(crate) mod warehouse;
