@@ -195,6 +195,9 @@ impl Member {
     #[inline(always)]
     fn claim_free(&mut self, place: Place, wish: Wish) -> Option<Sight<Hold>> {
         let len = self.count(place, wish.most, Word::free);
+        if len < wish.most.min(self.run_limit()) && self.drained_beyond(place, len) {
+            return None;
+        }
         if len < wish.least {
             return self.too_few(place, len);
         }
@@ -211,16 +214,32 @@ impl Member {
         }))
     }
 
+    /// Whether a row of free slots that is shorter than wished was ended by slots that hold nothing, and could be made longer.
+    #[cold]
+    fn drained_beyond(&mut self, place: Place, len: usize) -> bool {
+        let end = place.ahead(len, self.capacity());
+        let word = self.crew().word(end);
+        let skipped = word.kind() == Some(Kind::Skip) && word.stand(end.lap) == Stand::Before;
+        if skipped {
+            // All before it was taken and freed: it is at the head.
+            self.drain(end.lap_before(self.capacity()), word);
+        }
+        skipped
+    }
+
     /// What ends a row of free slots that is too short.
     #[cold]
     fn too_few(&self, place: Place, len: usize) -> Option<Sight<Hold>> {
         let end = place.ahead(len, self.capacity());
         let word = self.crew().word(end);
         match word.stand(end.lap) {
-            Stand::Before => Some(match word.kind() {
-                Some(Kind::Writing | Kind::Reading | Kind::Draining) => Sight::Held(word.owner()),
-                _ => Sight::Short(end.position),
-            }),
+            Stand::Before => {
+                let owner = matches!(
+                    word.kind(),
+                    Some(Kind::Writing | Kind::Reading | Kind::Draining)
+                );
+                Some(Sight::Short(end.position, owner.then(|| word.owner())))
+            }
             _ => None, // freed, or claimed, since it was counted
         }
     }
@@ -483,9 +502,15 @@ impl Member {
     #[cold]
     fn wake(&self) {
         let _ = self.crew().wake_one(self.role.peer(), 0);
-        if self.next_ready() {
+        if self.next_ready() || self.last_of_the_feed() {
             let _ = self.crew().wake_one(self.role, 0);
         }
+    }
+
+    /// Whether the producers are gone, so that others may have waited for what became of this consumer's claim, and for
+    /// nothing else.
+    fn last_of_the_feed(&self) -> bool {
+        self.role == Role::Consumer && self.parking.attached(Role::Producer) == Ok(0)
     }
 
     /// Whether another of this role could do something now.

@@ -30,8 +30,8 @@ pub(crate) enum Sight<R> {
     Nothing,
     /// A slot in the hands of that participant is in the way.
     Held(u16),
-    /// Something, up to that position, but less than was wanted.
-    Short(u64),
+    /// Something, up to that position, but less than was wanted; and in whose hands the slot there is, if in anybody's.
+    Short(u64, Option<u16>),
 }
 
 /// How often a look is taken anew because somebody's remains were just put away.
@@ -92,7 +92,14 @@ impl Waiter<'_> {
             let end = self.crew.parking.sleep(self.role, until, reach)?;
             let found = self.withdraw();
             let again = robbed;
-            robbed = end == Wake::Token && found == Found::Announced && self.unexpected()?;
+            if end == Wake::Token && found == Found::Announced {
+                robbed = self.unexpected()?;
+                if !robbed {
+                    passed_on = News::default(); // somebody died: whoever counted on that one has looked before
+                }
+            } else {
+                robbed = false;
+            }
             if robbed && again {
                 parking::nap();
             }
@@ -186,24 +193,36 @@ impl Waiter<'_> {
     ) -> Result<(Option<R>, Option<u64>), Stop> {
         let mut short = None;
         for _ in 0..LOOKS {
-            match look()? {
+            let owner;
+            (owner, short) = match look()? {
                 Sight::Found(found) => return Ok((Some(found), None)),
-                Sight::Held(owner) if self.crew.entry(owner).is_none() => {
-                    return Err(Stop::Fault(Fault::Corrupt));
-                }
-                Sight::Held(owner) if !self.crew.parking.alive(owner)? => {
-                    self.crew.bury(owner)?;
-                    continue;
-                }
-                Sight::Short(end) => short = Some(end),
-                Sight::Held(_) | Sight::Nothing => {}
+                Sight::Held(owner) => (Some(owner), None),
+                Sight::Short(end, owner) => (owner, Some(end)),
+                Sight::Nothing => (None, None),
+            };
+            if !self.cleared(owner)? {
+                break;
             }
-            break;
         }
         if self.patience.peer_loss == PeerLoss::Wait || !self.peers_gone()? {
             return Ok((None, short));
         }
         self.last_look(look)
+    }
+
+    /// Whether the remains of somebody were put away, so that it is worth looking again.
+    fn cleared(&self, owner: Option<u16>) -> Result<bool, Stop> {
+        if let Some(owner) = owner {
+            if self.crew.entry(owner).is_none() {
+                return Err(Stop::Fault(Fault::Corrupt));
+            }
+            if !self.crew.parking.alive(owner)? {
+                self.crew.bury(owner)?;
+                return Ok(true);
+            }
+        }
+        // What a dead consumer had in hand lies behind the head, where it stops nobody: it is asked for.
+        Ok(self.role == Role::Consumer && self.crew.bury_all()?)
     }
 
     /// After the other role was found empty: what its holders have done before, was done (E4).
