@@ -107,11 +107,13 @@ impl Local {
     /// What the kernel does at the end of the holder of a role: ends the attachment and adds a wake-up on each side, in one step.
     pub(crate) fn bury(&self, role: Role) {
         let mut books = self.desk.books.lock().expect(UNPOISONED);
-        self.end(&mut books, role);
+        self.end(&mut books, Some(role));
     }
 
-    fn end(&self, books: &mut Books, role: Role) {
-        books.attached[index(role)] -= 1;
+    fn end(&self, books: &mut Books, role: Option<Role>) {
+        if let Some(role) = role {
+            books.attached[index(role)] -= 1;
+        }
         if self.desk.credits {
             for role in [Role::Producer, Role::Consumer] {
                 books.add(role);
@@ -148,10 +150,7 @@ impl Local {
                 held if held.process != self.process => {
                     books.numbers.insert(number, held);
                 }
-                Held { role: None, .. } => {}
-                Held {
-                    role: Some(role), ..
-                } => self.end(&mut books, role),
+                Held { role, .. } => self.end(&mut books, role),
             }
         }
     }
@@ -256,7 +255,7 @@ impl Parking for Local {
     fn leave(&self, number: u16, role: Role) -> Result<(), ParkFault> {
         let mut books = self.open();
         if books.numbers.remove(&number).is_some() {
-            self.end(&mut books, role);
+            self.end(&mut books, Some(role));
         }
         Ok(())
     }

@@ -275,11 +275,23 @@ impl Parking for Semaphores {
         self.run_draining(&[
             SemOp::wait_zero(life(number)).nowait(),
             SemOp::add(life(number), 1).undo(),
+            // As in `attach`: others may sleep because this number is taken.
+            SemOp::add(FULL, 1),
+            SemOp::take(FULL, 1).undo(),
+            SemOp::add(EMPTY, 1),
+            SemOp::take(EMPTY, 1).undo(),
         ])
     }
 
     fn give(&self, number: u16) -> Result<(), ParkFault> {
-        let ops = [SemOp::take(life(number), 1).undo().nowait()];
+        let ops = [
+            SemOp::take(life(number), 1).undo().nowait(),
+            // The values stay as they are.
+            SemOp::add(FULL, 1).undo(),
+            SemOp::take(FULL, 1),
+            SemOp::add(EMPTY, 1).undo(),
+            SemOp::take(EMPTY, 1),
+        ];
         self.run_draining(&ops).map(drop)
     }
 

@@ -141,7 +141,7 @@ pub(crate) trait Parking: Send + Sync + core::fmt::Debug {
     /// Gives both up, with the same wake-ups as a death.
     fn leave(&self, number: u16, role: Role) -> Result<(), ParkFault>;
 
-    /// Takes a number without a role, if nobody has it.
+    /// Takes a number without a role, if nobody has it. A death with it adds one wake-up on each side.
     fn take(&self, number: u16) -> Result<bool, ParkFault>;
 
     /// Gives up a number that was taken without a role.

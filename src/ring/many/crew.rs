@@ -161,13 +161,14 @@ impl<'a> Crew<'a> {
             return Ok(false);
         }
         let buried = self.settle(number, entry);
-        self.parking.give(number)?;
         if buried {
-            // What was skipped or freed may be what others sleep for, of either role.
-            self.fence.light();
+            // What was skipped or freed may be what others sleep for, of either role. While the number is held, a death
+            // here adds what is owed to them.
+            self.fence.light(); // E3
             self.wake_one(Role::Consumer, 0)?;
             self.wake_one(Role::Producer, 0)?;
         }
+        self.parking.give(number)?;
         Ok(buried)
     }
 
