@@ -5,17 +5,10 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Removed, Shared, forked, until, watched};
+use common::{Removed, Shared, forked, until, wait_for_the_end, watched};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use ringpipe::spsc::{Peer, Producer, Ring};
 use ringpipe::{Error, Fault, Garbage, PeerLoss, PopError, PushError, Strategy, TryPopError};
-
-/// Waits for a signal that ends this process.
-fn wait_for_the_end() -> ! {
-    loop {
-        std::thread::sleep(Duration::from_secs(1));
-    }
-}
 
 fn push_from(tx: &mut Producer<u64>, first: u64) {
     for n in first.. {

@@ -261,6 +261,23 @@ impl Drop for Watchdog {
     }
 }
 
+/// Waits for a signal that ends this process.
+pub fn wait_for_the_end() -> ! {
+    loop {
+        thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// How many sleep in a role of a shared ring, as the kernel has it.
+pub fn asleep<T: ringpipe::Item>(ring: &ringpipe::mpmc::Ring<T>, role: ringpipe::Role) -> u32 {
+    let status = ring.status().expect("the ring is there");
+    let status = status.expect("it is in a segment");
+    match role {
+        ringpipe::Role::Producer => status.producer.sleeping,
+        ringpipe::Role::Consumer => status.consumer.sleeping,
+    }
+}
+
 /// A ring's place with a watchdog over the test that uses it.
 pub fn watched(test: &'static str) -> (Place, Watchdog) {
     let place = Place::new();
