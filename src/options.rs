@@ -150,16 +150,16 @@ impl<K: RingKind> Options<K> {
         self
     }
 
-    pub(crate) fn create_segment<T: Item>(&self, name: Name) -> Result<Segment, Error> {
-        segment::create(&name, &self.plan::<T>())
+    pub(crate) fn create_segment<T: Item>(&self, name: &Name) -> Result<Segment, Error> {
+        segment::create(name, &self.plan::<T>())
     }
 
-    pub(crate) fn open_segment<T: Item>(&self, name: Name) -> Result<Segment, Error> {
-        segment::open(&name, &self.plan::<T>().expected)
+    pub(crate) fn open_segment<T: Item>(&self, name: &Name) -> Result<Segment, Error> {
+        segment::open(name, &self.plan::<T>().expected)
     }
 
-    pub(crate) fn open_or_create_segment<T: Item>(&self, name: Name) -> Result<Segment, Error> {
-        segment::open_or_create(&name, &self.plan::<T>())
+    pub(crate) fn open_or_create_segment<T: Item>(&self, name: &Name) -> Result<Segment, Error> {
+        segment::open_or_create(name, &self.plan::<T>())
     }
 
     /// Memory for a ring of this process alone.

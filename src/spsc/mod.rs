@@ -79,7 +79,7 @@ impl Options {
     ///
     /// As there.
     pub fn create<T: Item>(&self, name: impl Into<Name>) -> Result<Ring<T>, Error> {
-        self.create_segment::<T>(name.into()).map(Ring::of_segment)
+        self.create_segment::<T>(&name.into()).map(Ring::of_segment)
     }
 
     /// Opens a ring: see [`Ring::open`].
@@ -88,7 +88,7 @@ impl Options {
     ///
     /// As there.
     pub fn open<T: Item>(&self, name: impl Into<Name>) -> Result<Ring<T>, Error> {
-        self.open_segment::<T>(name.into()).map(Ring::of_segment)
+        self.open_segment::<T>(&name.into()).map(Ring::of_segment)
     }
 
     /// Opens a ring or creates it: see [`Ring::open_or_create`].
@@ -97,7 +97,7 @@ impl Options {
     ///
     /// As there.
     pub fn open_or_create<T: Item>(&self, name: impl Into<Name>) -> Result<Ring<T>, Error> {
-        self.open_or_create_segment::<T>(name.into())
+        self.open_or_create_segment::<T>(&name.into())
             .map(Ring::of_segment)
     }
 
