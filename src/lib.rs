@@ -58,7 +58,7 @@ pub use self::{
     },
     name::Name,
     options::{Options, RingKind},
-    segment::{Garbage, RingState, Side, Status, collect, list},
+    segment::{Garbage, Participant, RingState, Side, Status, Tallies, collect, list},
     spsc::Peer,
 };
 

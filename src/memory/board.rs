@@ -32,28 +32,36 @@ impl Board {
     ///
     /// When the region has no room for them: whoever calls has validated that.
     pub(crate) fn new(region: Arc<Region>, participants: usize, capacity: usize) -> Self {
+        Self::fitting(region, participants, capacity).expect("a validated segment holds its words")
+    }
+
+    /// The same, or `None` when the region has no room for them.
+    pub(crate) fn fitting(
+        region: Arc<Region>,
+        participants: usize,
+        capacity: usize,
+    ) -> Option<Self> {
         let table = size_of_val(region.header());
         let words = table + participants * size_of::<Entry>();
         let end = capacity
             .checked_mul(size_of::<AtomicU64>())
             .and_then(|bytes| bytes.checked_add(words));
-        assert!(
-            end.is_some_and(|end| end <= region.len()),
-            "a validated segment holds its words"
-        );
+        if end.is_none_or(|end| end > region.len()) {
+            return None;
+        }
         let entries = region.at(table).cast::<Entry>();
         let words = region.at(words).cast::<AtomicU64>();
         assert!(
             entries.is_aligned() && words.is_aligned(),
             "the table follows the header"
         );
-        Self {
+        Some(Self {
             region,
             entries,
             participants,
             words,
             capacity,
-        }
+        })
     }
 
     #[inline(always)]
@@ -69,7 +77,7 @@ impl Board {
     /// The participants, by their number less 1.
     #[inline(always)]
     pub(crate) fn entries(&self) -> &[Entry] {
-        // SAFETY: `new` made sure that the region holds so many, aligned; it lives as long as `self`, and every field
+        // SAFETY: `fitting` made sure that the region holds so many, aligned; it lives as long as `self`, and every field
         // is an atomic, for which all bytes are values and other processes' stores are allowed.
         unsafe { slice::from_raw_parts(self.entries.as_ptr(), self.participants) }
     }

@@ -78,7 +78,7 @@ use crate::options::{RingKind, sealed::Sealed};
 use crate::parking::Local;
 use crate::ring::many::Member;
 use crate::ring::{DeadConsumer, Parking, Role};
-use crate::segment::{Segment, Status, kind};
+use crate::segment::{self, Segment, Status, kind};
 use crate::sync::Arc;
 use crate::sys::fork;
 
@@ -118,7 +118,7 @@ impl Options {
     /// As there.
     pub fn create<T: Item>(&self, name: impl Into<Name>) -> Result<Ring<T>, Error> {
         self.check()?;
-        Ring::of_segment(self.create_segment::<T>(name.into())?)
+        Ring::of_segment(self.create_segment::<T>(&name.into())?)
     }
 
     /// Opens a ring: see [`Ring::open`].
@@ -127,7 +127,7 @@ impl Options {
     ///
     /// As there.
     pub fn open<T: Item>(&self, name: impl Into<Name>) -> Result<Ring<T>, Error> {
-        Ring::of_segment(self.open_segment::<T>(name.into())?)
+        Ring::of_segment(self.open_segment::<T>(&name.into())?)
     }
 
     /// Opens a ring or creates it: see [`Ring::open_or_create`].
@@ -137,7 +137,7 @@ impl Options {
     /// As there.
     pub fn open_or_create<T: Item>(&self, name: impl Into<Name>) -> Result<Ring<T>, Error> {
         self.check()?;
-        Ring::of_segment(self.open_or_create_segment::<T>(name.into())?)
+        Ring::of_segment(self.open_or_create_segment::<T>(&name.into())?)
     }
 
     /// Creates a ring for threads of this process: see [`Ring::in_process`].
@@ -348,6 +348,23 @@ impl<T: Item> Ring<T> {
     /// A ring that was created under the same name afterwards is another one.
     pub fn is_removed(&self) -> bool {
         self.segment.as_deref().is_some_and(Segment::is_removed)
+    }
+
+    /// Takes its name away, as [`remove`](crate::remove) does, but never that of another ring that has come to have the same
+    /// name: so of several who find the work done, each may tidy up.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] when the name does not lead to it any more; [`Error::BadName`] when it never had one;
+    /// [`Error::PermissionDenied`].
+    pub fn remove(&self) -> Result<(), Error> {
+        match &self.segment {
+            Some(segment) => segment::remove_itself(segment),
+            None => Err(Error::BadName {
+                name: "a ring within one process".into(),
+                why: "there is no name to take away",
+            }),
+        }
     }
 
     /// All that is known of it, its participants too; `None` within one process.

@@ -140,6 +140,15 @@ impl Semaphores {
         sem::semctl_getncnt(self.id, door(role)).map_err(|errno| fault("semctl(GETNCNT)", errno))
     }
 
+    /// Which numbers somebody has; changes nothing.
+    pub(crate) fn numbers(&self) -> Result<Roll, ParkFault> {
+        self.values().map(|values| roll_of(&values))
+    }
+
+    fn values(&self) -> Result<Vec<u16>, ParkFault> {
+        sem::semctl_getall(self.id).map_err(|errno| fault("semctl(GETALL)", errno))
+    }
+
     fn value(&self, semaphore: u16) -> Result<i32, ParkFault> {
         sem::semctl_getval(self.id, semaphore).map_err(|errno| fault("semctl(GETVAL)", errno))
     }
@@ -182,6 +191,17 @@ fn fault(call: &'static str, errno: Errno) -> ParkFault {
             errno: errno.raw(),
         },
     }
+}
+
+/// The numbers whose semaphores are not 0.
+fn roll_of(values: &[u16]) -> Roll {
+    let mut roll = Roll::default();
+    for (number, value) in (1..).zip(values.iter().skip(SET_SIZE)) {
+        if *value > 0 {
+            roll.insert(number);
+        }
+    }
+    roll
 }
 
 fn digits(segment: ShmId) -> [i16; 3] {
@@ -300,7 +320,7 @@ impl Parking for Semaphores {
     }
 
     fn roll(&self) -> Result<Roll, ParkFault> {
-        let values = sem::semctl_getall(self.id).map_err(|errno| fault("semctl(GETALL)", errno))?;
+        let values = self.values()?;
         // As many as there can be sleepers. Who takes one of those that are left calls this again.
         let keep = values.len().saturating_sub(SET_SIZE) as i32;
         for door in [FULL, EMPTY] {
@@ -308,12 +328,6 @@ impl Parking for Semaphores {
                 self.drain(door, keep)?;
             }
         }
-        let mut roll = Roll::default();
-        for (number, value) in (1..).zip(values.iter().skip(SET_SIZE)) {
-            if *value > 0 {
-                roll.insert(number);
-            }
-        }
-        Ok(roll)
+        Ok(roll_of(&values))
     }
 }

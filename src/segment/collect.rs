@@ -7,13 +7,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, io, process};
 
 use super::rendezvous::{self, Found};
-use super::{limits, note, open, remove, stat};
+use super::{kind, limits, note, open, participants, remove, stat};
 use crate::error::Error;
 use crate::memory::{Facts, Region};
 use crate::name::Name;
 use crate::parking::Semaphores;
-use crate::ring;
-use crate::sync::Ordering;
+use crate::ring::many::outside;
+use crate::ring::{self, DeadConsumer};
+use crate::sync::{Arc, Ordering};
 use crate::sys::file::Links;
 use crate::sys::key::Key;
 use crate::sys::sem::{self, SemId};
@@ -63,7 +64,8 @@ const GRACE: Duration = Duration::from_secs(300);
 ///
 /// That is: half-made rings that nobody is attached to; rings without users whose removal was begun; rings without
 /// items, users and name; semaphore sets of rings that are gone; and, among `paths` and the files in the folders among
-/// them, names of rings that are gone. A ring with items in it that nobody has removed stays, whoever has died.
+/// them, names of rings that are gone. A ring with items in it that nobody has removed stays, whoever has died; what a
+/// dead consumer had in hand and is to be delivered again counts among them.
 ///
 /// A file that was renamed still leads to its ring, and nobody can tell where it is now. So an empty ring whose path
 /// leads elsewhere is taken only when no role of it was taken or given up for five minutes; and never by creation
@@ -133,6 +135,7 @@ fn nameless(id: ShmId, grace: Option<Duration>) -> io::Result<Option<Garbage>> {
     // Only we are attached, before it is looked at and after, and nobody came and went meanwhile: that would show in
     // the account's times or its last process.
     let before = stat(id)?.filter(|now| now.nattch == 1);
+    let region = Arc::new(region);
     let found = judge(id, &region, &facts, grace)?;
     let after = stat(id)?;
     Ok(found.filter(|_| before.is_some() && before == after))
@@ -141,15 +144,15 @@ fn nameless(id: ShmId, grace: Option<Duration>) -> io::Result<Option<Garbage>> {
 /// What an attached ring is, as far as it tells by itself.
 fn judge(
     id: ShmId,
-    region: &Region,
+    region: &Arc<Region>,
     facts: &Facts,
     grace: Option<Duration>,
 ) -> io::Result<Option<Garbage>> {
-    let control = &region.header().control;
     let way = way_to(region, facts)?;
     // Relaxed: a note. A remover that was killed before it came to the name has removed nothing.
-    let noted = control.roster.removed.load(Ordering::Relaxed);
-    let empty = ring::len(control, facts.capacity) == 0;
+    let noted = &region.header().control.roster.removed;
+    let noted = noted.load(Ordering::Relaxed);
+    let empty = is_empty(region, facts);
     Ok(match (noted, way) {
         (_, Way::Leads) => None,
         (note::REMOVED, _) => Some(Garbage::Removed(id)),
@@ -158,6 +161,19 @@ fn judge(
         (_, Way::Elsewhere) if empty && is_unused(facts, grace) => Some(Garbage::Nameless(id)),
         _ => None,
     })
+}
+
+/// Whether there is nothing to be delivered in a ring that nobody is attached to. One that this version cannot read may
+/// hold anything.
+fn is_empty(region: &Arc<Region>, facts: &Facts) -> bool {
+    match facts.expected.kind {
+        kind::SPSC => ring::len(&region.header().control, facts.capacity) == 0,
+        // The indices count what a dead producer has not published, and not what a dead consumer had in hand.
+        kind::MPMC => participants::board(region, facts).is_some_and(|board| {
+            outside::pending(&board, DeadConsumer::of_code(facts.crew.policy)) == 0
+        }),
+        _ => false,
+    }
 }
 
 /// Whether no role was taken or given up for so long; its creation counts as well.

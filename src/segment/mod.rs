@@ -6,11 +6,13 @@ mod collect;
 mod create;
 mod limits;
 mod open;
+mod participants;
 mod remove;
 mod rendezvous;
 mod survey;
 
 pub use collect::{Garbage, collect};
+pub use participants::{Participant, Tallies};
 pub use survey::{RingState, Side, Status, list};
 
 use std::io;
@@ -18,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use create::create;
 pub(crate) use open::open;
-pub(crate) use remove::remove;
+pub(crate) use remove::{remove, remove_itself};
 pub(crate) use survey::status;
 
 use crate::error::Error;

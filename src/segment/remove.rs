@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::rendezvous::{self, Found, Record};
-use super::{limits, note, open, stat};
+use super::{Segment, limits, note, open, stat};
 use crate::error::Error;
 use crate::memory::{Facts, Region, Unfit};
 use crate::name::Name;
@@ -21,25 +21,45 @@ use crate::sys::{Errno, Ownership, proc};
 /// Removes the ring of that name; a stale name is taken away too.
 pub(crate) fn remove(name: &Name) -> Result<(), Error> {
     match name {
-        Name::Path(path) => remove_path(name, &super::absolute(path)?),
+        Name::Path(path) => remove_path(name, &super::absolute(path)?, None),
         Name::Key(key) => remove_known(name, open::by_key(name, *key)?),
         Name::Id(id) => remove_known(name, *id),
-        Name::Private => Err(Error::BadName {
-            name: name.to_string(),
-            why: "a private ring has no name to take away",
-        }),
+        Name::Private => Err(nothing_to_take(name)),
     }
 }
 
-/// Removes what a path leads to: the segment with the record's cookie, in whatever state it is.
+/// Removes that ring, and not another one that has come to have its name.
+pub(crate) fn remove_itself(segment: &Segment) -> Result<(), Error> {
+    let name = &segment.name;
+    match name {
+        Name::Path(path) => remove_path(name, path, Some(segment.facts.cookie)),
+        Name::Key(key) if open::by_key(name, *key)? != segment.id => {
+            Err(Error::NotFound { name: name.clone() })
+        }
+        Name::Key(_) | Name::Id(_) => remove_known(name, segment.id),
+        Name::Private => Err(nothing_to_take(name)),
+    }
+}
+
+fn nothing_to_take(name: &Name) -> Error {
+    Error::BadName {
+        name: name.to_string(),
+        why: "a private ring has no name to take away",
+    }
+}
+
+/// Removes what a path leads to, if it is the segment with that `cookie`, or any without one; in whatever state it is.
 ///
 /// One record from beginning to end, and attached all the time, so that neither the name nor the id comes to mean
 /// another ring on the way.
-fn remove_path(name: &Name, path: &Path) -> Result<(), Error> {
+fn remove_path(name: &Name, path: &Path, cookie: Option<[u64; 2]>) -> Result<(), Error> {
     let record = match open::read_record(name, path) {
         Err(Error::Stale { .. }) => return clear_stale(path, Links::Follow),
         found => found?,
     };
+    if cookie.is_some_and(|cookie| cookie != record.cookie) {
+        return Err(Error::NotFound { name: name.clone() });
+    }
     let doomed = match Doomed::attach(name, record.segment) {
         Err(Error::Stale { .. }) => return clear_stale(path, Links::Follow),
         attached => attached?,

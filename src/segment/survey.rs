@@ -4,13 +4,14 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-use super::{Segment, note, open};
+use super::participants::{self, Participant, Tallies};
+use super::{Segment, kind, note, open};
 use crate::error::Error;
-use crate::memory::{Region, Unfit};
+use crate::memory::Region;
+use crate::memory::Unfit;
 use crate::name::Name;
-use crate::parking::Semaphores;
 use crate::ring::roster::{self, State};
-use crate::ring::{self, Parking, Role};
+use crate::ring::{self, DeadConsumer, Parking, Role};
 use crate::sync::Ordering;
 use crate::sys::key::Key;
 use crate::sys::proc;
@@ -35,15 +36,18 @@ pub enum RingState {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Side {
-    /// The process that holds the role now, as seen in this process's pid namespace; 0 if it cannot be told.
+    /// How many hold the role now.
+    pub attached: u32,
+    /// The process that holds it, as seen in this process's pid namespace; 0 if it cannot be told. `None` if nobody
+    /// does, or several do.
     pub pid: Option<i32>,
     /// What that process calls itself.
     pub command: Option<String>,
-    /// How many ever held it. Who has just come is counted a moment after `pid` shows it.
+    /// How many ever held it. Who has just come is counted a moment after `attached` shows it.
     pub holders: u64,
     /// How many of them were found dead.
     pub deaths: u32,
-    /// Whether the last one ended in good order. Of meaning only while nobody holds the role.
+    /// Whether the last one to leave ended in good order. Of meaning only while nobody holds the role.
     pub finished: bool,
     /// How many sleep in it at this moment.
     pub sleeping: u32,
@@ -67,11 +71,11 @@ pub struct Status {
     pub item_size: usize,
     /// Items that it holds at most.
     pub capacity: usize,
-    /// Items in it at this moment.
+    /// Items in it at this moment that nobody has taken.
     pub len: usize,
-    /// Items ever published.
+    /// Items ever published; where roles are shared, slots ever claimed for items.
     pub produced: u64,
-    /// Items ever released.
+    /// Items ever released; where roles are shared, those ever taken, and slots that were skipped.
     pub consumed: u64,
     /// Bytes of the segment.
     pub segment_size: usize,
@@ -79,6 +83,14 @@ pub struct Status {
     pub producer: Side,
     /// The consumer's side.
     pub consumer: Side,
+    /// How many participants there can be at a time; 0 where each role has one holder.
+    pub participant_limit: usize,
+    /// Where roles are shared, those who take part, and those of the dead after whom nobody has cleared up yet.
+    pub participants: Vec<Participant>,
+    /// Where roles are shared, what became of what the dead had in hand.
+    pub tallies: Tallies,
+    /// Where roles are shared, what becomes of the items that a consumer holds when it dies.
+    pub dead_consumer: Option<DeadConsumer>,
     /// Permission bits.
     pub mode: u32,
     /// Owner.
@@ -142,6 +154,8 @@ fn describe(segment: &Segment, known: &ShmStat) -> Status {
         semaphores,
         ..
     } = segment;
+    let shared = facts.expected.kind == kind::MPMC;
+    let participants = participants::participants(segment);
     let control = &region.header().control;
     let broken = !semaphores.are_of(*id);
     // Relaxed: a note; see `remove`.
@@ -162,20 +176,33 @@ fn describe(segment: &Segment, known: &ShmStat) -> Status {
         produced: control.produced.load(Ordering::Relaxed),
         consumed: control.consumed.load(Ordering::Relaxed),
         segment_size: facts.segment_size,
-        producer: side(region, semaphores, Role::Producer),
-        consumer: side(region, semaphores, Role::Consumer),
+        producer: side(segment, Role::Producer, &participants),
+        consumer: side(segment, Role::Consumer, &participants),
+        participant_limit: if shared { facts.crew.participants } else { 0 },
+        participants,
+        tallies: participants::tallies(segment),
+        dead_consumer: shared.then(|| DeadConsumer::of_code(facts.crew.policy)),
         creator: facts.creator,
         created: facts.created,
         ..half_made_as(name_of(known, region), *id, known)
     }
 }
 
-fn side(region: &Region, semaphores: &Semaphores, role: Role) -> Side {
-    let control = &region.header().control;
+fn side(segment: &Segment, role: Role, participants: &[Participant]) -> Side {
+    let (control, semaphores) = (&segment.region.header().control, &segment.semaphores);
     let entry = roster::entry(control, role);
     let attached = semaphores.attached(role).unwrap_or(0);
-    let pid = (attached > 0).then(|| semaphores.last_holder(role).unwrap_or(0));
+    let mut alive = participants
+        .iter()
+        .filter(|one| one.alive && one.role == role);
+    let pid = match (segment.facts.expected.kind, attached) {
+        (_, 0) => None,
+        (kind::MPMC, 1) => alive.next().map(|one| one.pid),
+        (kind::MPMC, _) => None,
+        _ => Some(semaphores.last_holder(role).unwrap_or(0)),
+    };
     Side {
+        attached,
         pid,
         command: pid.and_then(proc::command_of),
         holders: entry.generation,
@@ -205,6 +232,10 @@ fn half_made_as(name: Name, id: ShmId, known: &ShmStat) -> Status {
         segment_size: known.size,
         producer: Side::default(),
         consumer: Side::default(),
+        participant_limit: 0,
+        participants: vec![],
+        tallies: Tallies::default(),
+        dead_consumer: None,
         mode: known.mode,
         uid: known.uid,
         gid: known.gid,

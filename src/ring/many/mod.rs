@@ -2,10 +2,13 @@
 //!
 //! The popular layouts (a ticket, a sequence number, head and tail of a reservation) cannot be repaired after SIGKILL: nobody
 //! knows who had claimed a slot. Here the claim is made on the slot's own word, and carries its owner's number ([`word`]).
-//! [`member`] claims and hands over, [`crew`] knows who takes part and clears up after the dead, [`wait`] sleeps.
+//! [`member`] claims and hands over, [`crew`] knows who takes part and clears up after the dead, [`wait`] sleeps; `outside`
+//! looks on.
 
 mod crew;
 mod member;
+#[cfg(not(loom))]
+pub(crate) mod outside;
 mod place;
 mod sleepers;
 mod wait;

@@ -76,7 +76,7 @@ impl Word {
     }
 
     #[inline(always)]
-    pub(crate) fn of_bits(bits: u64) -> Self {
+    pub(crate) const fn of_bits(bits: u64) -> Self {
         Self(bits)
     }
 
