@@ -7,7 +7,7 @@ use crate::halt::Halt;
 use crate::item::Item;
 use crate::memory::View;
 use crate::parking::Deadline;
-use crate::ring::many::{Hold, Member, Sight, Wish};
+use crate::ring::many::{Hold, Member, Sight, Wish, frontier};
 use crate::ring::{Patience, PeerLoss, Role, Strategy, roster};
 use crate::segment::Segment;
 use crate::sync::Arc;
@@ -64,13 +64,21 @@ impl<T: Item> Handle<T> {
             return None;
         }
         self.member.give_back();
+        match self.member.claim_next(wish) {
+            Some(hold) => Some(hold),
+            None => self.claim_looking(wish),
+        }
+    }
+
+    /// The same where something is in the way, out of line.
+    #[inline(never)]
+    fn claim_looking(&mut self, wish: Wish) -> Option<Hold> {
         match self.look(wish) {
             Ok(Sight::Found(hold)) => Some(hold),
             _ => None,
         }
     }
 
-    #[inline(always)]
     fn look(&mut self, wish: Wish) -> Result<Sight<Hold>, crate::ring::Fault> {
         self.member.look(wish)
     }
@@ -99,6 +107,8 @@ impl<T: Item> Handle<T> {
     #[cold]
     pub(super) fn claim(&mut self, wish: Wish, until: Option<Deadline>) -> Result<Hold, Halt> {
         self.check()?;
+        self.member
+            .look_closely(wish.least, size_of::<T>(), self.patience.strategy);
         Ok(self.member.wait(wish, self.patience, until)?)
     }
 
@@ -156,7 +166,7 @@ impl<T: Item> Handle<T> {
     }
 
     pub(super) fn len(&self) -> usize {
-        crate::ring::len(self.member.board().control(), self.member.capacity())
+        frontier::len(self.member.board())
     }
 
     pub(super) fn set_strategy(&mut self, strategy: Strategy) {

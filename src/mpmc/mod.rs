@@ -76,7 +76,7 @@ use crate::memory::{Board, PARTICIPANTS_MAX, View};
 use crate::name::Name;
 use crate::options::{RingKind, sealed::Sealed};
 use crate::parking::Local;
-use crate::ring::many::Member;
+use crate::ring::many::{Member, frontier};
 use crate::ring::{DeadConsumer, Parking, Role};
 use crate::segment::{self, Segment, Status, kind};
 use crate::sync::Arc;
@@ -315,7 +315,7 @@ impl<T: Item> Ring<T> {
     ///
     /// Items that are just being pushed count; those in a consumer's hands do not, even if they come again.
     pub fn len(&self) -> usize {
-        crate::ring::len(self.board.control(), self.capacity())
+        frontier::len(&self.board)
     }
 
     /// Whether nothing is in it at this moment.

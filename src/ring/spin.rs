@@ -34,3 +34,11 @@ pub(crate) fn awake<R, E>(
     }
     Ok(None)
 }
+
+/// Lets those who were faster get on, for longer the more often that was so: whoever fights for a line makes all slow.
+#[inline]
+pub(crate) fn stand_back(lost: u32) {
+    if cfg!(not(loom)) {
+        (0..1_u32 << lost.min(7)).for_each(|_| core::hint::spin_loop());
+    }
+}

@@ -209,12 +209,6 @@ impl<'a> Crew<'a> {
             return false;
         }
         let run = word.run(capacity);
-        // It may have been killed before it moved the hint on. What is returned is looked for behind the head alone.
-        let control = self.board.control();
-        match word.kind() {
-            Some(Kind::Writing) => advance(&control.produced, place, run),
-            _ => advance(&control.consumed, place, run),
-        }
         match word.kind() {
             // E6, as a publish.
             Some(Kind::Writing) => self.set(place, Word::skip(run, place.lap)),
@@ -316,13 +310,6 @@ impl<'a> Crew<'a> {
     pub(crate) fn free(&self, place: Place, run: usize) {
         self.set_run(place, run, |lap| Word::free(lap.wrapping_add(1)));
     }
-}
-
-/// Moves a hint on, unless somebody else has. Release, E5.
-#[inline(always)]
-pub(crate) fn advance(hint: &AtomicU64, from: Place, by: usize) {
-    let to = from.position.wrapping_add(by as u64);
-    let _ = hint.compare_exchange(from.position, to, Ordering::Release, Ordering::Relaxed);
 }
 
 fn vacate(entry: &Entry) {

@@ -5,7 +5,10 @@
 //! [`member`] claims and hands over, [`crew`] knows who takes part and clears up after the dead, [`wait`] sleeps; `outside`
 //! looks on.
 
+mod claims;
 mod crew;
+pub(crate) mod frontier;
+mod hand;
 mod member;
 #[cfg(not(loom))]
 pub(crate) mod outside;

@@ -1,0 +1,301 @@
+//! How slots are claimed: free ones to write, full ones to read, and those that were skipped or returned.
+//!
+//! A claim is one compare-and-swap on the first word of a run, at the first position that nobody has claimed; before it, its
+//! place is noted in the claimer's entry (E8). A position is only ever claimed when all before it are. So words that were seen
+//! free behind a first word that the claim still found free, are free; and full ones are full.
+
+use super::crew::count;
+use super::frontier::told;
+use super::member::{Hold, Member, Wish};
+use super::place::Place;
+use super::wait::Sight;
+use super::word::{Kind, Stand, Word};
+use crate::ring::{Fault, Role, spin};
+use crate::sync::Ordering;
+
+/// How often an operation starts over because others were faster: each time one of them got on. More is no ring's doing.
+const TRIES: u32 = 1 << 20;
+
+impl Member {
+    /// Claims slots to write, or says what is in the way.
+    pub(super) fn look_free(&mut self, wish: Wish) -> Result<Sight<Hold>, Fault> {
+        for lost in 0..TRIES {
+            let place = self.frontier.place;
+            let word = self.crew().word(place);
+            if word == Word::free(place.lap) {
+                match self.claim_free(place, wish) {
+                    Some(sight) => return Ok(sight),
+                    None => spin::stand_back(lost),
+                }
+            } else if let Some(sight) = self.stopped_free(place, word)? {
+                return Ok(sight);
+            }
+        }
+        Err(Fault::Corrupt)
+    }
+
+    /// What a word that is not free says of the place: `None` when it was passed, or put away.
+    fn stopped_free(&mut self, place: Place, word: Word) -> Result<Option<Sight<Hold>>, Fault> {
+        match word.stand(place.lap) {
+            Stand::Before => self.behind(place, word),
+            Stand::Now | Stand::After => {
+                self.frontier.pass(word, &self.board, self.role);
+                Ok(None)
+            }
+            Stand::Never => Err(Fault::Corrupt),
+        }
+    }
+
+    /// Claims what a role can claim at once, if nothing is in the way.
+    #[inline(always)]
+    pub(crate) fn claim_next(&mut self, wish: Wish) -> Option<Hold> {
+        let (from, kind): (fn(u64) -> Word, _) = match self.role {
+            Role::Producer => (Word::free, Kind::Writing),
+            Role::Consumer => (Word::full, Kind::Reading),
+        };
+        let place = self.frontier.place;
+        if self.crew().word(place) != from(place.lap) {
+            return None;
+        }
+        if self.role == Role::Consumer && self.crew().any_returned() {
+            return None;
+        }
+        let len = self.count(place, wish.most, from);
+        let short = self.role == Role::Producer && len < wish.most && wish.most > 1;
+        if short {
+            return None; // what ends the row may be put away
+        }
+        self.claim_run(place, len, from(place.lap), kind)
+    }
+
+    /// Claims a run that was seen to be as `from` says; `None` when somebody else was faster.
+    #[inline(always)]
+    fn claim_run(&mut self, place: Place, len: usize, from: Word, kind: Kind) -> Option<Hold> {
+        let claimed = Word::owned(kind, self.number, len, place.lap);
+        if !self.claim(place, from, claimed) {
+            return None;
+        }
+        self.frontier.claimed(len, &self.board, self.role);
+        self.pulse.reset();
+        Some(Hold {
+            place,
+            len,
+            redelivered: false,
+        })
+    }
+
+    /// `None` when somebody else was faster, or the row can be made longer now.
+    fn claim_free(&mut self, place: Place, wish: Wish) -> Option<Sight<Hold>> {
+        let len = self.count(place, wish.most, Word::free);
+        if len < wish.most.min(self.run_limit()) && self.drained_beyond(place, len) {
+            return None;
+        }
+        if len < wish.least {
+            return self.too_few(place, len);
+        }
+        let hold = self.claim_run(place, len, Word::free(place.lap), Kind::Writing);
+        hold.map(Sight::Found)
+    }
+
+    /// Whether a row of free slots that is shorter than wished was ended by slots that hold nothing, and could be made longer.
+    #[cold]
+    fn drained_beyond(&mut self, place: Place, len: usize) -> bool {
+        let end = place.ahead(len, self.capacity());
+        let word = self.crew().word(end);
+        let skipped = word.kind() == Some(Kind::Skip) && word.stand(end.lap) == Stand::Before;
+        if skipped {
+            // All before it was taken and freed: it is at the head.
+            self.drain(end.lap_before(self.capacity()), word);
+        }
+        skipped
+    }
+
+    /// What ends a row of free slots that is too short.
+    #[cold]
+    fn too_few(&self, place: Place, len: usize) -> Option<Sight<Hold>> {
+        let end = place.ahead(len, self.capacity());
+        let word = self.crew().word(end);
+        match word.stand(end.lap) {
+            Stand::Before => {
+                let owner = matches!(
+                    word.kind(),
+                    Some(Kind::Writing | Kind::Reading | Kind::Draining)
+                );
+                Some(Sight::Short(end.position, owner.then(|| word.owner())))
+            }
+            _ => None, // freed, or claimed, since it was counted
+        }
+    }
+
+    /// What keeps a slot from the next lap. `None` when that was put away.
+    #[cold]
+    fn behind(&mut self, place: Place, word: Word) -> Result<Option<Sight<Hold>>, Fault> {
+        match word.kind() {
+            Some(Kind::Full | Kind::Returned) => Ok(Some(Sight::Nothing)),
+            Some(Kind::Writing | Kind::Reading | Kind::Draining) => {
+                Ok(Some(Sight::Held(word.owner())))
+            }
+            // All before it was taken, since a whole lap lies behind it: it is at the head.
+            Some(Kind::Skip) => {
+                self.drain(place.lap_before(self.capacity()), word);
+                Ok(None)
+            }
+            Some(Kind::Free) | None => Err(Fault::Corrupt),
+        }
+    }
+
+    /// Claims items to read, or says what is in the way. Those that were returned come first.
+    pub(super) fn look_full(&mut self, wish: Wish) -> Result<Sight<Hold>, Fault> {
+        if self.crew().any_returned()
+            && let Some(hold) = self.take_returned(wish)
+        {
+            return Ok(Sight::Found(hold));
+        }
+        for lost in 0..TRIES {
+            let place = self.frontier.place;
+            let word = self.crew().word(place);
+            if word == Word::full(place.lap) {
+                let len = self.count(place, wish.most, Word::full);
+                match self.claim_run(place, len, word, Kind::Reading) {
+                    Some(hold) => return Ok(Sight::Found(hold)),
+                    None => spin::stand_back(lost),
+                }
+            } else if let Some(sight) = self.stopped_full(place, word)? {
+                return Ok(sight);
+            }
+        }
+        Err(Fault::Corrupt)
+    }
+
+    /// What a word that is not full says of the place: `None` when it was passed, or put away.
+    fn stopped_full(&mut self, place: Place, word: Word) -> Result<Option<Sight<Hold>>, Fault> {
+        match (word.stand(place.lap), word.kind()) {
+            (Stand::Now, Some(Kind::Free)) => return Ok(Some(Sight::Nothing)),
+            (Stand::Now, Some(Kind::Writing)) => return Ok(Some(Sight::Held(word.owner()))),
+            (Stand::Now, Some(Kind::Skip)) => self.drain(place, word),
+            (Stand::Now | Stand::After, Some(_)) => {
+                self.frontier.pass(word, &self.board, self.role);
+            }
+            // The ring was gone round, and the slot is not done with: nothing was pushed behind the last item.
+            (Stand::Before, Some(kind)) if kind != Kind::Free => return Ok(Some(Sight::Nothing)),
+            _ => return Err(Fault::Corrupt),
+        }
+        Ok(None)
+    }
+
+    /// How many words from `place` on are as `word` says for their laps: the first, which was seen, and up to `most`.
+    #[inline(always)]
+    fn count(&self, place: Place, most: usize, word: impl Fn(u64) -> Word) -> usize {
+        if most <= 1 {
+            return 1;
+        }
+        let words = self.board.words();
+        let mut len = 0;
+        for (slots, lap) in place.parts(most.min(self.run_limit()), words.len()) {
+            let (bits, slots) = (word(lap).bits(), &words[slots]);
+            // Acquire, E6 and E7: each may have been set by somebody else.
+            let alike = slots
+                .iter()
+                .take_while(|slot| slot.load(Ordering::Acquire) == bits);
+            let alike = alike.count();
+            len += alike;
+            if alike < slots.len() {
+                break;
+            }
+        }
+        len
+    }
+
+    /// Makes the word at a place this participant's.
+    #[inline(always)]
+    fn claim(&self, place: Place, from: Word, to: Word) -> bool {
+        self.entry().claim.store(place.position, Ordering::Relaxed);
+        let slot = &self.board.words()[place.slot];
+        // Release, E8: not before the note of where. What is read or written next was acquired with the word before.
+        slot.compare_exchange(from.bits(), to.bits(), Ordering::Release, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Frees a run at the head that holds nothing.
+    #[cold]
+    fn drain(&mut self, place: Place, word: Word) {
+        let run = word.run(self.capacity());
+        let claimed = Word::owned(Kind::Draining, self.number, run, place.lap);
+        if !self.claim(place, word, claimed) {
+            return;
+        }
+        self.crew().free(place, run);
+        count(&self.board.crowd().tallies.skipped, run as u64);
+        self.stir();
+    }
+
+    /// Looks for what was returned, from the head back, and claims the first that it finds.
+    #[cold]
+    fn take_returned(&mut self, wish: Wish) -> Option<Hold> {
+        let capacity = self.capacity();
+        // Acquire, E9: the words that were returned before it was raised. Release: it passes on what it overwrites.
+        let flag = &self.board.crowd().returned.flag;
+        if flag.swap(0, Ordering::AcqRel) == 0 {
+            return None;
+        }
+        let mut place = self.first_unclaimed();
+        let oldest = told(&self.board, Role::Producer).load(Ordering::Acquire); // E5
+        let oldest = oldest.saturating_sub(capacity as u64);
+        let back = place.position.saturating_sub(oldest).min(capacity as u64);
+        let found = (0..back).find_map(|_| {
+            place = place.back(capacity);
+            self.claim_returned(place)
+        });
+        let (place, run) = found?;
+        self.crew().raise_returned(); // there may be more
+        Some(self.keep(place, run, wish.most))
+    }
+
+    /// The first position that no consumer has claimed.
+    pub(super) fn first_unclaimed(&mut self) -> Place {
+        for _ in 0..TRIES {
+            let place = self.frontier.place;
+            let word = self.crew().word(place);
+            let claimed = match (word.stand(place.lap), word.kind()) {
+                (Stand::Now, Some(Kind::Reading | Kind::Returned | Kind::Draining)) => true,
+                (stand, _) => stand == Stand::After,
+            };
+            if !claimed {
+                break;
+            }
+            self.frontier.pass(word, &self.board, self.role);
+        }
+        self.frontier.place
+    }
+
+    fn claim_returned(&self, place: Place) -> Option<(Place, usize)> {
+        let word = self.crew().word(place);
+        let run = word.run(self.capacity());
+        if word != Word::returned(run, place.lap) {
+            return None;
+        }
+        let claimed = Word::owned(Kind::Reading, self.number, run, place.lap);
+        self.claim(place, word, claimed).then_some((place, run))
+    }
+
+    /// Keeps at most `most` items of a run that was claimed anew, and returns the others.
+    fn keep(&mut self, place: Place, run: usize, most: usize) -> Hold {
+        // Who had it before may have been killed while it released: a cut tells by a full word where it was not made yet.
+        for n in (1..run).rev() {
+            let place = place.ahead(n, self.capacity());
+            self.crew().set(place, Word::full(place.lap));
+        }
+        let len = run.min(most);
+        if len < run {
+            self.crew()
+                .split(self.number, self.entry(), place, run, len);
+        }
+        count(&self.board.crowd().tallies.redelivered, len as u64);
+        self.stir();
+        Hold {
+            place,
+            len,
+            redelivered: true,
+        }
+    }
+}
