@@ -109,3 +109,31 @@ impl Entry {
         }
     }
 }
+
+/// Where the fields of a [`Crowd`] at that offset lie, and then those of an [`Entry`], for the comparison with the document.
+#[cfg(all(test, not(loom)))]
+pub(crate) fn spans(at: usize) -> Vec<(&'static str, core::ops::Range<usize>)> {
+    use memoffset::span_of;
+    let line = |n: usize| at + n * 128;
+    let shifted = |by: usize, span: core::ops::Range<usize>| span.start + by..span.end + by;
+    let mut spans = vec![
+        ("consumers_asleep", line(0)..line(1)),
+        ("producers_asleep", line(1)..line(2)),
+        ("returned", shifted(line(2), span_of!(Returned, flag))),
+        ("returns", shifted(line(2), span_of!(Returned, times))),
+    ];
+    let tallies = [
+        ("recovered", span_of!(Tallies, recovered)),
+        ("redelivered", span_of!(Tallies, redelivered)),
+        ("dropped", span_of!(Tallies, dropped)),
+        ("skipped", span_of!(Tallies, skipped)),
+    ];
+    spans.extend(tallies.map(|(name, span)| (name, shifted(line(3), span))));
+    spans.extend([
+        ("state", span_of!(Entry, state)),
+        ("claim", span_of!(Entry, claim)),
+        ("split", span_of!(Entry, split)),
+        ("moved", span_of!(Entry, moved)),
+    ]);
+    spans
+}

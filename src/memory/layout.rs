@@ -478,6 +478,8 @@ mod whole {
                 ("name_len", span_of!(Identity, name_len)),
                 ("ready", span_of!(Identity, ready)),
                 ("mount", span_of!(Identity, mount)),
+                ("participants", span_of!(Identity, participants)),
+                ("policy", span_of!(Identity, policy)),
                 ("producer", shifted(roster, span_of!(Roster, producer))),
                 ("consumer", shifted(roster, span_of!(Roster, consumer))),
                 (
@@ -496,6 +498,7 @@ mod whole {
                     .map(|(name, start, width)| (name, control + start..control + start + width)),
             );
             spans.push(("name", span_of!(Header, name)));
+            spans.extend(crate::memory::crowd::spans(span_of!(Header, crowd).start));
             assert_eq!(documented(), spans);
         }
     }
