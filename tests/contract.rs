@@ -15,9 +15,11 @@ use ringpipe::{
 
 /// Runs a body on a ring in a System V segment and on one within the process.
 fn on_both<T: Item>(capacity: usize, body: impl Fn(Ring<T>)) {
-    let place = Place::new();
-    body(Ring::create(place.path(), capacity).unwrap());
-    body(Ring::in_process(capacity).unwrap());
+    common::on_both(
+        |path| Ring::create(path, capacity),
+        || Ring::in_process(capacity),
+        body,
+    );
 }
 
 #[test]

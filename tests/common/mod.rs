@@ -191,6 +191,17 @@ pub fn until(mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// Runs a body on a ring in a System V segment and on one within the process.
+pub fn on_both<R>(
+    create: impl FnOnce(PathBuf) -> Result<R, ringpipe::Error>,
+    within: impl FnOnce() -> Result<R, ringpipe::Error>,
+    body: impl Fn(R),
+) {
+    let place = Place::new();
+    body(create(place.path()).expect("a ring can be created"));
+    body(within().expect("a ring needs some memory only"));
+}
+
 /// A few counters that forked processes share.
 #[derive(Debug, Clone, Copy)]
 pub struct Shared(&'static [AtomicU64; 8]);
