@@ -6,6 +6,7 @@
 )]
 
 pub mod apart;
+pub mod dice;
 pub mod raw;
 pub mod steps;
 
@@ -24,7 +25,15 @@ use nix::unistd::{ForkResult, Pid, fork};
 use ringpipe::Name;
 
 /// How long anything here may take at the very most. Nothing is expected to come near.
-const PATIENCE: Duration = Duration::from_secs(120);
+fn patience() -> Duration {
+    Duration::from_secs(120 * times("RINGPIPE_STRESS"))
+}
+
+/// A number from the environment: how many times as long a test is to run; 1 unless told otherwise.
+pub fn times(variable: &str) -> u64 {
+    let number = std::env::var(variable).ok();
+    number.and_then(|n| n.parse().ok()).unwrap_or(1)
+}
 
 /// A folder and a path in it for a ring; whatever happens, the ring is removed at the end.
 #[derive(Debug)]
@@ -117,7 +126,7 @@ pub fn forked_unprepared(work: impl FnOnce()) -> Child {
         },
         ForkResult::Child => {
             // A child that hangs, or loses its parent, does not stay.
-            nix::unistd::alarm::set(PATIENCE.as_secs() as u32);
+            nix::unistd::alarm::set(patience().as_secs() as u32);
             let outcome = catch_unwind(AssertUnwindSafe(work));
             let status = if outcome.is_ok() { 0 } else { 101 };
             // SAFETY: always sound; it ends the process without running what the parent registered.
@@ -150,6 +159,17 @@ impl Child {
     /// Waits for its end, which must be a good one.
     pub fn join(mut self) {
         assert_eq!(self.reap(), WaitStatus::Exited(self.pid, 0));
+    }
+
+    /// Whether it has ended, which must be well.
+    pub fn has_ended(&mut self) -> bool {
+        let status = waitpid(self.pid, Some(WaitPidFlag::WNOHANG)).expect("it is our child");
+        if status == WaitStatus::StillAlive {
+            return false;
+        }
+        self.reaped = true;
+        assert_eq!(status, WaitStatus::Exited(self.pid, 0));
+        true
     }
 
     /// Somebody else has reaped it.
@@ -202,21 +222,27 @@ pub fn on_both<R>(
     body(within().expect("a ring needs some memory only"));
 }
 
-/// A few counters that forked processes share.
+/// Counters that forked processes share, each 0 at first.
 #[derive(Debug, Clone, Copy)]
-pub struct Shared(&'static [AtomicU64; 8]);
+pub struct Shared(&'static [AtomicU64]);
 
 impl Shared {
     pub fn new() -> Self {
-        let len = std::num::NonZeroUsize::new(4096).unwrap();
+        Self::with(8)
+    }
+
+    /// So many of them.
+    pub fn with(count: usize) -> Self {
+        let len = std::num::NonZeroUsize::new(count * size_of::<AtomicU64>());
+        let len = len.expect("at least one");
         let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a new mapping anywhere.
         #[allow(unsafe_code)]
         let page =
             unsafe { mmap_anonymous(None, len, access, MapFlags::MAP_SHARED) }.expect("a page");
-        // SAFETY: the page is zeroed, aligned, larger than the array, and never unmapped; all access is atomic.
+        // SAFETY: the pages are zeroed, aligned, as large as the slice at least, and never unmapped; all access is atomic.
         #[allow(unsafe_code)]
-        Self(unsafe { page.cast().as_ref() })
+        Self(unsafe { std::slice::from_raw_parts(page.cast().as_ptr(), count) })
     }
 
     pub fn get(&self, index: usize) -> u64 {
@@ -228,7 +254,12 @@ impl Shared {
     }
 
     pub fn add(&self, index: usize) {
-        self.0[index].fetch_add(1, Ordering::SeqCst);
+        self.more(index, 1);
+    }
+
+    /// Adds `n`; returns what was there before.
+    pub fn more(&self, index: usize, n: u64) -> u64 {
+        self.0[index].fetch_add(n, Ordering::SeqCst)
     }
 
     /// Waits until the counter has come to `value`.
@@ -250,7 +281,7 @@ impl Watchdog {
         let theirs = Arc::clone(&over);
         let paths = Mutex::new(paths);
         thread::spawn(move || {
-            for _ in 0..PATIENCE.as_millis() / 100 {
+            for _ in 0..patience().as_millis() / 100 {
                 thread::sleep(Duration::from_millis(100));
                 if theirs.load(Ordering::Relaxed) {
                     return;
