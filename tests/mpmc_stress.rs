@@ -330,7 +330,7 @@ impl Yard {
     }
 
     fn kill(&mut self, who: usize) {
-        self.workers.remove(who).kill();
+        self.workers.remove(who).kill_or_join();
         if !who.is_multiple_of(2) {
             let note = self.ledger.notes.get(who);
             let n = note & 0xffff_ffff;

@@ -156,6 +156,17 @@ impl Child {
         );
     }
 
+    /// The same, where it may have come to a good end by itself.
+    pub fn kill_or_join(mut self) {
+        self.signal(Signal::SIGKILL);
+        let end = self.reap();
+        let killed = WaitStatus::Signaled(self.pid, Signal::SIGKILL, false);
+        assert!(
+            end == killed || end == WaitStatus::Exited(self.pid, 0),
+            "{end:?}"
+        );
+    }
+
     /// Waits for its end, which must be a good one.
     pub fn join(mut self) {
         assert_eq!(self.reap(), WaitStatus::Exited(self.pid, 0));
