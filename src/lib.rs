@@ -7,6 +7,7 @@
 //! | module | what it offers |
 //! |---|---|
 //! | [`spsc`] | a ring with one producer and one consumer |
+//! | [`mpmc`] | a ring with any number of each |
 //! | [`sysv`] | the System V calls themselves, as safe functions |
 //!
 //! # Limits

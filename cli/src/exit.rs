@@ -60,7 +60,9 @@ impl Exit {
 
     fn of_error(error: &Error) -> Self {
         match error {
-            Error::NameTaken { .. } | Error::RoleTaken { .. } => Self::Taken,
+            Error::NameTaken { .. } | Error::RoleTaken { .. } | Error::Crowded { .. } => {
+                Self::Taken
+            }
             Error::NotFound { .. } | Error::Stale { .. } | Error::Removed => Self::NotFound,
             Error::NotARing { .. }
             | Error::NotReady { .. }
@@ -72,7 +74,9 @@ impl Exit {
                 Self::Denied
             }
             Error::Limit { .. } | Error::NoUndo => Self::Limit,
-            Error::BadCapacity { .. } | Error::BadName { .. } => Self::Usage,
+            Error::BadCapacity { .. } | Error::BadName { .. } | Error::BadLimit { .. } => {
+                Self::Usage
+            }
             _ => Self::Other,
         }
     }

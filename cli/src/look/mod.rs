@@ -13,7 +13,7 @@ use ringpipe::Status;
 use crate::args::{Ls, Stat};
 use crate::exit::Failure;
 use crate::text::{columns, print, print_json, printable};
-use view::{Side, View};
+use view::{Participant, Side, Tallies, View};
 
 /// Runs `ringpipe ls`.
 pub(crate) fn ls(order: &Ls) -> Result<(), Failure> {
@@ -46,9 +46,10 @@ fn row(ring: &View) -> [String; 8] {
 }
 
 fn in_short(side: &Side) -> String {
-    match side.pid {
-        Some(pid) => pid.to_string(),
-        None => side.past().to_owned(),
+    match (side.attached, side.pid) {
+        (0, _) => side.past().to_owned(),
+        (1, Some(pid)) => pid.to_string(),
+        (attached, _) => format!("{attached} alive"),
     }
 }
 
@@ -59,7 +60,63 @@ pub(crate) fn stat(order: &Stat) -> Result<(), Failure> {
     if order.json {
         return print_json(&view);
     }
-    print(&columns(&account(&status, &view)))
+    let mut rows = account(&status, &view);
+    if view.participant_limit == 0 {
+        return print(&columns(&rows));
+    }
+    rows.extend(crew(&view));
+    let who = [
+        "NUMBER", "ROLE", "PID", "COMMAND", "ALIVE", "MOVED", "SLEEPING",
+    ];
+    let table: Vec<_> = [who.map(str::to_owned)]
+        .into_iter()
+        .chain(view.participants.iter().map(participant))
+        .collect();
+    print(&format!("{}\n{}", columns(&rows), columns(&table)))
+}
+
+/// What is known besides of a ring that many share.
+fn crew(view: &View) -> Vec<[String; 2]> {
+    let row = |what: &str, value: String| [what.to_owned(), value];
+    let (count, limit) = (view.participants.len(), view.participant_limit);
+    let fate = match view.dead_consumer {
+        Some("drop") => "dropped with it",
+        _ => "delivered again, to another",
+    };
+    let Tallies {
+        recovered,
+        redelivered,
+        dropped,
+        skipped,
+    } = view.tallies;
+    vec![
+        row("participants", format!("{count} of at most {limit}")),
+        row(
+            "dead consumers",
+            format!(
+                "what one had in hand is {fate}; {redelivered} delivered again, {dropped} dropped"
+            ),
+        ),
+        row(
+            "cleared up",
+            format!(
+                "{recovered} claims of the dead, {skipped} slots that were reserved and not filled"
+            ),
+        ),
+    ]
+}
+
+fn participant(one: &Participant) -> [String; 7] {
+    let yes = |so: bool| if so { "yes" } else { "no" }.to_owned();
+    [
+        one.number.to_string(),
+        one.role.clone(),
+        one.pid.to_string(),
+        one.command.as_deref().map_or("-".into(), printable),
+        yes(one.alive),
+        one.moved.to_string(),
+        yes(one.sleeping),
+    ]
 }
 
 /// Everything that is known of a ring, a line each.
@@ -93,10 +150,11 @@ fn bytes(status: &Status) -> BinaryBytes {
 }
 
 fn at_length(side: &Side) -> String {
-    let now = match (side.pid, &side.command) {
-        (Some(pid), Some(command)) => format!("process {pid} ({})", printable(command)),
-        (Some(pid), None) => format!("process {pid}"),
-        (None, _) => format!("nobody ({})", side.past()),
+    let now = match (side.attached, side.pid, &side.command) {
+        (0, ..) => format!("nobody ({})", side.past()),
+        (1, Some(pid), Some(command)) => format!("process {pid} ({})", printable(command)),
+        (1, Some(pid), None) => format!("process {pid}"),
+        (attached, ..) => format!("{attached} of them"),
     };
     format!(
         "{now}, {} sleeping, {} in all, of which {} died",

@@ -1,6 +1,6 @@
 //! What is shown of a ring: the library's account in words and plain numbers, the same for people and for JSON.
 
-use ringpipe::{RingState, Status};
+use ringpipe::{DeadConsumer, RingState, Status};
 use serde::Serialize;
 
 /// A ring.
@@ -19,6 +19,12 @@ pub(super) struct View {
     pub(super) segment_size: usize,
     pub(super) producer: Side,
     pub(super) consumer: Side,
+    /// 0 for a ring with one of each.
+    pub(super) participant_limit: usize,
+    pub(super) participants: Vec<Participant>,
+    pub(super) tallies: Tallies,
+    /// What becomes of the items that a consumer holds when it dies; `null` for a ring with one of each.
+    pub(super) dead_consumer: Option<&'static str>,
     /// In octal, as chmod(1) takes it.
     pub(super) mode: String,
     pub(super) uid: u32,
@@ -29,10 +35,32 @@ pub(super) struct View {
     pub(super) created: u64,
 }
 
+/// What became of what the dead had in hand.
+#[derive(Debug, Serialize)]
+pub(super) struct Tallies {
+    pub(super) recovered: u64,
+    pub(super) redelivered: u64,
+    pub(super) dropped: u64,
+    pub(super) skipped: u64,
+}
+
+/// One who takes part in a ring that many share.
+#[derive(Debug, Serialize)]
+pub(super) struct Participant {
+    pub(super) number: usize,
+    pub(super) role: String,
+    pub(super) pid: i32,
+    pub(super) command: Option<String>,
+    pub(super) alive: bool,
+    pub(super) moved: u64,
+    pub(super) sleeping: bool,
+}
+
 /// One side of a ring.
 #[derive(Debug, Serialize)]
 pub(super) struct Side {
     pub(super) alive: bool,
+    pub(super) attached: u32,
     pub(super) pid: Option<i32>,
     pub(super) command: Option<String>,
     pub(super) holders: u64,
@@ -57,6 +85,10 @@ impl View {
             segment_size: ring.segment_size,
             producer: Side::of(&ring.producer),
             consumer: Side::of(&ring.consumer),
+            participant_limit: ring.participant_limit,
+            participants: ring.participants.iter().map(Participant::of).collect(),
+            tallies: Tallies::of(&ring.tallies),
+            dead_consumer: ring.dead_consumer.map(fate),
             mode: format!("{:04o}", ring.mode),
             uid: ring.uid,
             gid: ring.gid,
@@ -67,10 +99,36 @@ impl View {
     }
 }
 
+impl Tallies {
+    fn of(tallies: &ringpipe::Tallies) -> Self {
+        Self {
+            recovered: tallies.recovered,
+            redelivered: tallies.redelivered,
+            dropped: tallies.dropped,
+            skipped: tallies.skipped,
+        }
+    }
+}
+
+impl Participant {
+    fn of(one: &ringpipe::Participant) -> Self {
+        Self {
+            number: one.number,
+            role: one.role.to_string(),
+            pid: one.pid,
+            command: one.command.clone(),
+            alive: one.alive,
+            moved: one.moved,
+            sleeping: one.sleeping,
+        }
+    }
+}
+
 impl Side {
     fn of(side: &ringpipe::Side) -> Self {
         Self {
-            alive: side.pid.is_some(),
+            alive: side.attached > 0,
+            attached: side.attached,
             pid: side.pid,
             command: side.command.clone(),
             holders: side.holders,
@@ -87,6 +145,13 @@ impl Side {
             (_, true) => "finished",
             (_, false) => "died",
         }
+    }
+}
+
+fn fate(policy: DeadConsumer) -> &'static str {
+    match policy {
+        DeadConsumer::Redeliver => "redeliver",
+        DeadConsumer::Drop => "drop",
     }
 }
 
