@@ -1,5 +1,7 @@
 //! Numbers as people type them: sizes with a suffix, permission bits in octal.
 
+use crate::stream::{SIZES, no_such_size};
+
 /// Reads `65536`, `64K`, `64KiB`, `1M`, `2G`, `1T`; a suffix is a power of 1024.
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
     let end = text
@@ -34,6 +36,16 @@ fn factor(suffix: &str) -> Option<u64> {
     Some(1 << shift)
 }
 
+/// Reads the size of a record, of which there are some.
+pub(crate) fn parse_record(text: &str) -> Result<usize, String> {
+    let size = parse_len(text)?;
+    if SIZES.contains(&size) {
+        Ok(size)
+    } else {
+        Err(no_such_size())
+    }
+}
+
 /// Reads permission bits such as `660`.
 pub(crate) fn parse_mode(text: &str) -> Result<u32, String> {
     u32::from_str_radix(text, 8)
@@ -61,6 +73,16 @@ mod tests {
         for text in ["", "K", "-1", "1.5M", "1X", "0", "0K", "99999999999T"] {
             assert!(parse_size(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn records_are_of_some_sizes_only() {
+        assert_eq!(parse_record("8"), Ok(8));
+        assert_eq!(parse_record("64K"), Ok(65_536));
+        for text in ["0", "7", "100", "128K"] {
+            assert!(parse_record(text).is_err(), "{text}");
+        }
+        assert!(parse_record("100").unwrap_err().contains(" 64, 128, "));
     }
 
     #[test]

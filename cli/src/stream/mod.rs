@@ -1,14 +1,14 @@
-//! Bytes through a ring, from standard input or to standard output.
+//! Bytes through a ring, from standard input or to standard output; or records, of several and to several ([`records`]).
 //!
 //! Either side may start first, restart, or be killed. What the two agree in, beside the ring itself, is how a ring
 //! comes to its end without taking a byte along: see [`recv`] and [`join`].
 
+mod records;
 mod recv;
 mod send;
 mod wait;
 
-pub(crate) use recv::run as recv;
-pub(crate) use send::run as send;
+pub(crate) use records::{SIZES, no_such_size};
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,8 +18,11 @@ use std::time::{Duration, Instant};
 use ringpipe::spsc::{Options, Ring};
 use ringpipe::{Error, Name};
 
-use crate::args::Endpoint;
+use crate::args::{Endpoint, Recv, Send};
 use crate::exit::Failure;
+
+const INPUT: &str = "read standard input";
+const OUTPUT: &str = "write to standard output";
 
 /// How many bytes are read or written at a time.
 const CHUNK: usize = 64 << 10;
@@ -28,17 +31,58 @@ const GRACE: Duration = Duration::from_millis(400);
 /// How often.
 const AGAIN: Duration = Duration::from_millis(20);
 
+/// Runs `ringpipe send`.
+pub(crate) fn send(order: &Send) -> Result<(), Failure> {
+    match order.records.size() {
+        Some(size) => records::send(order, size),
+        None => send::run(order),
+    }
+}
+
+/// Runs `ringpipe recv`.
+pub(crate) fn recv(order: &Recv) -> Result<(), Failure> {
+    match order.records.size() {
+        Some(size) => records::recv(order, size),
+        None => recv::run(order),
+    }
+}
+
+/// A ring that both sides may have to make.
+trait Shared: Sized {
+    fn open_or_create(endpoint: &Endpoint) -> Result<Self, Error>;
+    fn name(&self) -> Option<&Name>;
+    fn is_removed(&self) -> bool;
+}
+
+impl Shared for Ring<u8> {
+    fn open_or_create(endpoint: &Endpoint) -> Result<Self, Error> {
+        Options::new()
+            .capacity(endpoint.capacity)
+            .mode(endpoint.mode)
+            .type_name("bytes")
+            .open_or_create(&endpoint.name)
+    }
+
+    fn name(&self) -> Option<&Name> {
+        self.name()
+    }
+
+    fn is_removed(&self) -> bool {
+        self.is_removed()
+    }
+}
+
 /// Opens or creates the ring and takes a role in it.
 ///
 /// Between the two, the ring may have been removed by a receiver that had seen its end. Such a ring leads nowhere, so this
 /// starts over.
-fn join<R>(
+fn join<S: Shared, R>(
     endpoint: &Endpoint,
-    take: impl Fn(&Ring<u8>) -> Result<R, Error>,
-) -> Result<(Ring<u8>, R), Failure> {
+    take: impl Fn(&S) -> Result<R, Error>,
+) -> Result<(S, R), Failure> {
     let start = Instant::now();
     loop {
-        let ring = options(endpoint).open_or_create(&endpoint.name)?;
+        let ring = S::open_or_create(endpoint)?;
         match take(&ring) {
             Ok(role) if !leads_nowhere(&ring) => return Ok((ring, role)),
             Ok(_) => {}
@@ -50,15 +94,8 @@ fn join<R>(
     }
 }
 
-fn options(endpoint: &Endpoint) -> Options {
-    Options::new()
-        .capacity(endpoint.capacity)
-        .mode(endpoint.mode)
-        .type_name("bytes")
-}
-
 /// Whether nobody else will find the ring. One that is opened by its id never had to be found by name.
-fn leads_nowhere(ring: &Ring<u8>) -> bool {
+fn leads_nowhere(ring: &impl Shared) -> bool {
     !matches!(ring.name(), Some(Name::Id(_))) && ring.is_removed()
 }
 
@@ -93,7 +130,7 @@ mod tests {
             mode: 0o600,
         };
         let times = Cell::new(0);
-        let (ring, role) = join(&endpoint, |ring| {
+        let (ring, role) = join(&endpoint, |ring: &Ring<u8>| {
             if times.replace(times.get() + 1) == 0 {
                 ringpipe::remove(&endpoint.name)?;
             }

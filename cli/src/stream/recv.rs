@@ -11,15 +11,13 @@ use std::thread;
 use ringpipe::spsc::{Consumer, Ring};
 use ringpipe::{Error, Name, Peer, PopTimeoutError};
 
-use super::{AGAIN, CHUNK, is_passing, join, leads_nowhere, unbuffered, wait};
+use super::{AGAIN, CHUNK, OUTPUT, is_passing, join, leads_nowhere, unbuffered, wait};
 use crate::args::Recv;
 use crate::exit::{Exit, Failure};
 use crate::signals::{Signals, TICK};
 
-const OUTPUT: &str = "write to standard output";
-
 /// Runs `ringpipe recv`.
-pub(crate) fn run(order: &Recv) -> Result<(), Failure> {
+pub(super) fn run(order: &Recv) -> Result<(), Failure> {
     let signals = Signals::watch()?;
     let output = File::from(unbuffered(&io::stdout(), OUTPUT)?);
     let (ring, mut consumer) = join(&order.endpoint, Ring::consumer)?;

@@ -6,15 +6,13 @@ use std::io::{self, Read};
 use ringpipe::spsc::{Producer, Ring};
 use ringpipe::{Peer, PeerLoss, PushTimeoutError, Side, TryPushError};
 
-use super::{CHUNK, is_passing, join, unbuffered, wait};
+use super::{CHUNK, INPUT, is_passing, join, unbuffered, wait};
 use crate::args::Send;
 use crate::exit::{Exit, Failure};
 use crate::signals::{Signals, TICK};
 
-const INPUT: &str = "read standard input";
-
 /// Runs `ringpipe send`.
-pub(crate) fn run(order: &Send) -> Result<(), Failure> {
+pub(super) fn run(order: &Send) -> Result<(), Failure> {
     let signals = Signals::watch()?;
     let input = File::from(unbuffered(&io::stdin(), INPUT)?);
     let (ring, producer) = join(&order.endpoint, Ring::producer)?;

@@ -58,6 +58,28 @@ fn usage_is_2() {
 }
 
 #[test]
+fn records_that_cannot_be_are_2() {
+    let case = Case::new();
+    let ring = case.ring();
+    for more in [
+        &["--mpmc"][..],
+        &["--record", "32"],
+        &["--pad"],
+        &["--mpmc", "--record", "32", "--capacity", "31"],
+    ] {
+        let told = case.run(&[&["send", &ring][..], more].concat());
+        assert_eq!(told.code, Some(2), "{more:?}: {}", told.err);
+    }
+    for size in ["100", "0", "128K"] {
+        let told = case.run(&["recv", &ring, "--mpmc", "--record", size]);
+        assert_eq!(told.code, Some(2), "{}", told.err);
+    }
+    let told = case.run(&["recv", &ring, "--mpmc", "--record", "100"]);
+    assert!(told.err.contains("8, 16, 32, 64, 128"), "{}", told.err);
+    assert!(!case.has_ring());
+}
+
+#[test]
 fn no_such_ring_is_4() {
     let case = Case::new();
     expect(&case.run(&["stat", &case.ring()]), 4, "there is no ring");
@@ -77,6 +99,19 @@ fn a_taken_role_is_5() {
     until(|| case.stat()["consumer"]["alive"] == true);
     let alive = format!("process {}, which is alive", receiver.pid());
     expect(&case.run(&["recv", &ring]), 5, &alive);
+}
+
+#[test]
+fn a_ring_with_as_many_as_it_takes_is_5() {
+    let case = Case::new();
+    let ring = ringpipe::mpmc::Options::new()
+        .participants(1)
+        .type_name("records")
+        .create::<[u8; 32]>(case.ring())
+        .unwrap();
+    let _tx = ring.producer().unwrap();
+    let told = case.run(&["recv", &case.ring(), "--mpmc", "--record", "32"]);
+    expect(&told, 5, "all 1 participants");
 }
 
 /// The program as somebody who is not root would run it.

@@ -3,6 +3,7 @@
 mod codes;
 mod demo;
 mod look;
+mod records;
 mod signals;
 mod stream;
 mod support;

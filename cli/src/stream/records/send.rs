@@ -1,0 +1,161 @@
+//! Standard input into a shared ring, record by record.
+//!
+//! By a buffer, not right into the ring's slots: whoever has slots in hand holds up all that others push behind them, and
+//! an input may be slow.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use ringpipe::mpmc::{Producer, Ring};
+use ringpipe::{Error, Name, PeerLoss, PushTimeoutError, TryPushError};
+
+use crate::args::Send;
+use crate::exit::{Exit, Failure};
+use crate::signals::{Signals, TICK};
+use crate::stream::{CHUNK, INPUT, is_passing, join, unbuffered, wait};
+
+pub(super) fn run<const N: usize>(order: &Send) -> Result<(), Failure> {
+    let signals = Signals::watch()?;
+    let input = File::from(unbuffered(&io::stdin(), INPUT)?);
+    let (_, producer) = join(&order.endpoint, take_part::<N>)?;
+    let mut sender = Sender::new(producer, input, signals)?;
+    match sender.pump(order) {
+        Ok(()) => Ok(sender.producer.finish()?),
+        Err(failure) => {
+            sender.producer.abandon();
+            let said = format!(
+                "{} records were sent, and whoever receives is told that the end is missing",
+                sender.sent
+            );
+            Err(failure.and(&said))
+        }
+    }
+}
+
+/// By its id, a ring is found also after it was removed, when nobody may be there to receive any more.
+fn take_part<const N: usize>(ring: &Ring<[u8; N]>) -> Result<Producer<[u8; N]>, Error> {
+    let producer = ring.producer()?;
+    match ring.name() {
+        Some(Name::Id(_)) if ring.is_removed() => Err(Error::Removed),
+        _ => Ok(producer),
+    }
+}
+
+/// Everything that is at work while records flow.
+struct Sender<const N: usize> {
+    producer: Producer<[u8; N]>,
+    input: File,
+    signals: Signals,
+    /// How many receivers had come and gone before this sender came: their end is not its own. `None` if some were there.
+    receivers_before: Option<u64>,
+    buffer: Vec<[u8; N]>,
+    /// Bytes in the buffer.
+    filled: usize,
+    sent: u64,
+}
+
+impl<const N: usize> Sender<N> {
+    fn new(
+        mut producer: Producer<[u8; N]>,
+        input: File,
+        signals: Signals,
+    ) -> Result<Self, Failure> {
+        producer.set_interruptible(true);
+        producer.set_peer_loss(PeerLoss::Wait);
+        let receivers = producer.peers()?;
+        Ok(Self {
+            receivers_before: (receivers.alive == 0).then_some(receivers.ever),
+            producer,
+            input,
+            signals,
+            buffer: vec![[0; N]; CHUNK.div_ceil(N)],
+            filled: 0,
+            sent: 0,
+        })
+    }
+
+    /// Moves all of the input into the ring.
+    fn pump(&mut self, order: &Send) -> Result<(), Failure> {
+        let mut settled = order.persist;
+        while self.read(order.pad)? {
+            let whole = self.filled / N;
+            let mut pushed = 0;
+            while pushed < whole {
+                self.signals.check()?;
+                if !settled && self.had_receiver()? {
+                    self.producer.set_peer_loss(PeerLoss::Disconnect);
+                    settled = true;
+                }
+                pushed += self.push(pushed..whole)?;
+            }
+            let bytes = self.buffer.as_flattened_mut();
+            bytes.copy_within(whole * N..self.filled, 0);
+            self.filled -= whole * N;
+        }
+        Ok(())
+    }
+
+    /// Whether there has been a receiver in this sender's time.
+    fn had_receiver(&self) -> Result<bool, Failure> {
+        let now = self.producer.peers()?;
+        let before = self.receivers_before;
+        Ok(now.alive > 0 || before.is_none_or(|before| now.ever > before))
+    }
+
+    /// Reads some of the input. `false` at its end.
+    fn read(&mut self, pad: bool) -> Result<bool, Failure> {
+        wait::readable(&self.input, &self.signals)?;
+        let room = &mut self.buffer.as_flattened_mut()[self.filled..];
+        match self.input.read(room) {
+            Ok(0) if self.filled == 0 => return Ok(false),
+            Ok(0) if pad => {
+                room[..N - self.filled].fill(0);
+                self.filled = N;
+            }
+            Ok(0) => return Err(self.cut_short()),
+            Ok(count) => self.filled += count,
+            Err(error) if is_passing(&error) => {}
+            Err(error) => return Err(Failure::io(INPUT, &error)),
+        }
+        Ok(true)
+    }
+
+    fn cut_short(&self) -> Failure {
+        let message = format!(
+            "the input ends after {} bytes of a record of {N} (`--pad` fills the last one with zeroes)",
+            self.filled
+        );
+        Failure::new(Exit::Other, message)
+    }
+
+    /// Pushes as many records as there is room for; waits for some if there is none. Returns how many.
+    fn push(&mut self, records: std::ops::Range<usize>) -> Result<usize, Failure> {
+        let records = &self.buffer[records];
+        let count = match self.producer.try_push_slice(records) {
+            Ok(0) | Err(TryPushError::Full(())) => {
+                let piece = self.producer.capacity().div_ceil(2).min(records.len());
+                match self.producer.reserve_timeout(piece, TICK) {
+                    Ok(mut room) => {
+                        let count = room.write(records);
+                        room.commit_written();
+                        count
+                    }
+                    Err(PushTimeoutError::Timeout(()) | PushTimeoutError::Interrupted(())) => 0,
+                    Err(PushTimeoutError::Disconnected(())) => return Err(deserted()),
+                    Err(PushTimeoutError::Fault((), fault)) => return Err(fault.into()),
+                }
+            }
+            Ok(count) => count,
+            Err(TryPushError::Disconnected(())) => return Err(deserted()),
+            Err(TryPushError::Fault((), fault)) => return Err(fault.into()),
+        };
+        self.sent += count as u64;
+        Ok(count)
+    }
+}
+
+fn deserted() -> Failure {
+    let message = "all receivers are gone, and what they did not write is in the ring (`ringpipe recv` goes on with \
+        it, `ringpipe rm` removes it)";
+    Failure::new(Exit::PeerGone, message)
+}
