@@ -11,7 +11,8 @@
 //!
 //! A sender may have come in between. It looks at the ring's name after it took part: so either it sees that the name
 //! is gone and starts over with another ring, or it took part before the ring was removed, and whoever has removed it finds
-//! the sender, or what it left, when it looks once more after that.
+//! the sender, or what it left, when it looks once more after that. (Killed just between the removal and that look, the last
+//! receiver takes along what such a sender left.)
 
 mod recv;
 mod send;
