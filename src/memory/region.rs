@@ -86,7 +86,7 @@ impl Region {
     ///
     /// # Panics
     ///
-    /// When `len` is not a [`segment_size`](super::segment_size), which is the caller's mistake.
+    /// When `len` has no room for a header, or is no size that memory can have, which is the caller's mistake.
     pub(crate) fn on_heap(len: usize) -> Option<Self> {
         assert!(len >= size_of::<Header>(), "a region holds a header");
         let layout =

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | a producer, before an item or a run is published | it never existed; its slots come back |
 //! | a producer, after | it is delivered |
-//! | a consumer, before it has released what it took | that is delivered again, to another, which can tell; or dropped and counted, as the ring's creator chose ([`DeadConsumer`](crate::DeadConsumer)) |
+//! | a consumer, before it has released what it took | that is delivered again, to another, which can tell; or dropped and counted, as the ring's creator chose ([`DeadConsumer`]) |
 //! | a consumer, after | it is delivered, and gone with the consumer |
 //! | anybody, while others sleep | they wake, and go on as soon as the kernel has taken the dead one down |
 //!

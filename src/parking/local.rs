@@ -2,7 +2,7 @@
 //!
 //! For doctests, tests, fuzzing and loom, and for whoever wants a ring between threads. They are kept as the kernel keeps
 //! its own: a wake-up that is added goes to whoever sleeps longest, and a death ends what its process held, and adds its
-//! wake-ups, in one step ([`Local::die`]).
+//! wake-ups, in one step (`Local::die`, under loom).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 #[cfg(not(loom))]

@@ -1,6 +1,6 @@
 //! Waiting where several share a role.
 //!
-//! As in [`handshake`](crate::ring::handshake), of which the barriers and the argument are the same, but for three things.
+//! As in [`handshake`], of which the barriers and the argument are the same, but for three things.
 //!
 //! A wake-up is taken by any sleeper of the role, also by one that it was not meant for. That one gives the promise that it
 //! has used up back ([`sleepers::take_back`]): the other sleeps on as one that waits for the next. And if there was no promise
