@@ -8,6 +8,8 @@
 pub mod apart;
 pub mod dice;
 pub mod raw;
+#[cfg(target_arch = "x86_64")]
+pub mod single;
 pub mod steps;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -195,14 +197,14 @@ impl Child {
 
     /// Waits until it sleeps in the kernel (state S), as far as the kernel says.
     pub fn until_asleep(&self) {
-        let asleep = || {
-            let stat =
-                std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
-            stat.rsplit(") ")
-                .next()
-                .is_some_and(|rest| rest.starts_with('S'))
-        };
-        until(asleep);
+        until(|| self.is_asleep());
+    }
+
+    fn is_asleep(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        stat.rsplit(") ")
+            .next()
+            .is_some_and(|rest| rest.starts_with('S'))
     }
 }
 
