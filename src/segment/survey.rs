@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::memory::Region;
 use crate::memory::Unfit;
 use crate::name::Name;
+use crate::ring::many::frontier;
 use crate::ring::roster::{self, State};
 use crate::ring::{self, DeadConsumer, Parking, Role};
 use crate::sync::Ordering;
@@ -157,6 +158,14 @@ fn describe(segment: &Segment, known: &ShmStat) -> Status {
     let shared = facts.expected.kind == kind::MPMC;
     let participants = participants::participants(segment);
     let control = &region.header().control;
+    let (len, [produced, consumed]) = match participants::board(region, facts) {
+        Some(board) => (frontier::len(&board), frontier::both(&board)),
+        None => (
+            ring::len(control, facts.capacity),
+            // Relaxed: figures for people.
+            [&control.produced, &control.consumed].map(|index| index.load(Ordering::Relaxed)),
+        ),
+    };
     let broken = !semaphores.are_of(*id);
     // Relaxed: a note; see `remove`.
     let removed = control.roster.removed.load(Ordering::Relaxed) == note::REMOVED;
@@ -171,10 +180,9 @@ fn describe(segment: &Segment, known: &ShmStat) -> Status {
         kind: open::kind_name(facts.expected.kind),
         item_size: facts.expected.item_size,
         capacity: facts.capacity,
-        len: ring::len(control, facts.capacity),
-        // Relaxed: figures for people.
-        produced: control.produced.load(Ordering::Relaxed),
-        consumed: control.consumed.load(Ordering::Relaxed),
+        len,
+        produced,
+        consumed,
         segment_size: facts.segment_size,
         producer: side(segment, Role::Producer, &participants),
         consumer: side(segment, Role::Consumer, &participants),

@@ -89,10 +89,12 @@ fn is_ahead(position: u64, of: u64) -> bool {
 ///
 /// Relaxed loads only, for memory that is mapped for reading; bounded, whatever the words are.
 #[cfg(not(loom))]
-pub(crate) fn seen(board: &Board, role: Role) -> u64 {
+fn seen(board: &Board, role: Role) -> u64 {
     let words = board.words();
     let mut place = Place::at(told(board, role).load(Ordering::Relaxed), words.len());
-    for _ in 0..words.len() {
+    // Nobody goes on for longer without telling.
+    let late = LAG * (board.entries().len() + 2);
+    for _ in 0..words.len() + late {
         let word = Word::of_bits(words[place.slot].load(Ordering::Relaxed));
         let step = match (word.stand(place.lap), word.kind(), role) {
             (Stand::Now, Some(Kind::Free), _) => break,
@@ -118,4 +120,10 @@ pub(crate) fn len(board: &Board) -> usize {
     } else {
         usize::try_from(len).map_or(board.words().len(), |len| len.min(board.words().len()))
     }
+}
+
+/// How many slots were ever claimed to be written, and to be read, as seen from outside.
+#[cfg(not(loom))]
+pub(crate) fn both(board: &Board) -> [u64; 2] {
+    [Role::Producer, Role::Consumer].map(|role| seen(board, role))
 }
