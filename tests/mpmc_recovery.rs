@@ -41,12 +41,10 @@ fn killed_before_it_moved_the_hint(ring: &Ring<u64>) {
     });
     shared.until(0, 1);
     child.signal(Signal::SIGSTOP);
-    assert_eq!(
-        raw(ring)
-            .wide(CONSUMED)
-            .swap(0, std::sync::atomic::Ordering::SeqCst),
-        2
-    );
+    // It may have told, if it had claimed more.
+    raw(ring)
+        .wide(CONSUMED)
+        .store(0, std::sync::atomic::Ordering::SeqCst);
     child.kill();
 }
 
@@ -77,12 +75,9 @@ fn the_length_is_right_after_a_producer_was_killed_before_it_moved_the_hint() {
     });
     shared.until(0, 1);
     child.signal(Signal::SIGSTOP);
-    assert_eq!(
-        raw(&ring)
-            .wide(PRODUCED)
-            .swap(0, std::sync::atomic::Ordering::SeqCst),
-        2
-    );
+    raw(&ring)
+        .wide(PRODUCED)
+        .store(0, std::sync::atomic::Ordering::SeqCst);
     child.kill();
     let tx = ring.producer().unwrap();
     assert_eq!(rx.try_pop(), Err(TryPopError::Empty));
