@@ -234,10 +234,9 @@ impl Workers {
     /// Kills one of them, whatever it is doing, and starts another in its place.
     fn kill_one(&mut self, random: &mut Random) -> Result<()> {
         let victim = random.below(self.children.len() as u32) as usize;
-        let child = &mut self.children[victim];
+        let mut child = self.children.swap_remove(victim);
         child.kill()?;
         child.wait()?;
-        self.children.swap_remove(victim);
         self.start_one()
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use common::raw::Raw;
 use common::{Place, Shared, asleep, forked, until, watched};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use ringpipe::mpmc::{Options, Ring};
+use ringpipe::mpmc::{Consumer, Options, Ring};
 use ringpipe::{
     DeadConsumer, Error, Fault, Item, PeerLoss, PopError, PopTimeoutError, PushError,
     PushSliceError, PushTimeoutError, Role, Strategy, TryPopError, TryPushError, spsc,
@@ -35,7 +35,7 @@ fn as_many_take_part_as_was_chosen() {
         with::<u8>(&Options::new().participants(limit), |ring| {
             assert_eq!(ring.participant_limit(), limit);
             let mut all: Vec<_> = (0..limit).map(|_| ring.consumer().unwrap()).collect();
-            let mut numbers: Vec<usize> = all.iter().map(|rx| rx.number()).collect();
+            let mut numbers: Vec<usize> = all.iter().map(Consumer::number).collect();
             numbers.sort_unstable();
             assert!(numbers.into_iter().eq(1..=limit));
             for _ in 0..2 {

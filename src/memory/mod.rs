@@ -16,7 +16,9 @@ mod view;
 
 #[cfg(not(loom))]
 pub(crate) use board::Board;
-pub(crate) use crowd::{Berths, Crowd, Entry, PARTICIPANTS_MAX};
+#[cfg(not(loom))]
+pub(crate) use crowd::PARTICIPANTS_MAX;
+pub(crate) use crowd::{Berths, Crowd, Entry};
 #[cfg(not(loom))]
 pub(crate) use layout::{ALIGN_MAX, Crew, Expected, Extent, Facts, NAME_MAX, Unfit, extent};
 pub(crate) use layout::{Control, Roster};

@@ -5,7 +5,9 @@
 //! nothing rests on them: not telling each claim saves half of an operation's time.
 
 use super::place::Place;
-use super::word::{Kind, Stand, Word};
+#[cfg(not(loom))]
+use super::word::Kind;
+use super::word::{Stand, Word};
 use crate::memory::Board;
 use crate::ring::Role;
 use crate::sync::{AtomicU64, Ordering};

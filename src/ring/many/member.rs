@@ -1,7 +1,9 @@
 //! One participant: what producers and consumers of a shared ring have in common.
 
 use super::crew::{Crew, DeadConsumer};
-use super::frontier::{Frontier, told};
+use super::frontier::Frontier;
+#[cfg(not(loom))]
+use super::frontier::told;
 use super::place::Place;
 use super::sleepers;
 use super::wait::{Sight, Waiter};

@@ -19,4 +19,5 @@ mod word;
 
 pub use crew::DeadConsumer;
 pub(crate) use member::{Hold, Member, Wish};
+#[cfg(not(loom))]
 pub(crate) use wait::Sight;
