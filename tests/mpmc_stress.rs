@@ -11,96 +11,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use common::dice::Dice;
-use common::{Child, Shared, forked, times, watched};
+use common::ledger::{CLAIMING, Ledger, POPPING, Parcel, QUOTA, RUN_OF, TWICE, Tag, WORKERS};
+use common::{Child, forked, times, watched};
 use nix::sys::signal::Signal;
 use ringpipe::mpmc::{Consumer, OnDrop, Producer, Ring};
 use ringpipe::{PopError, Strategy};
 
-/// The even ones produce, the odd ones consume.
-const WORKERS: usize = 8;
-/// Items of one producer; then it ends, and another comes.
-const QUOTA: usize = 3000;
 /// The longest run.
 const RUN: usize = 4;
-
-/// `[producer << 32 | number, first of its run << 32 | length of its run, a seal]`
-type Parcel = [u64; 3];
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Tag {
-    producer: usize,
-    number: usize,
-    first: usize,
-    len: usize,
-}
-
-impl Tag {
-    fn parcel(self) -> Parcel {
-        let name = (self.producer as u64) << 32 | self.number as u64;
-        let run = (self.first as u64) << 32 | self.len as u64;
-        [name, run, name.rotate_left(17) ^ !run]
-    }
-
-    /// What is on a parcel. Panics if it was never pushed.
-    fn of(parcel: Parcel) -> Self {
-        let half = |word: u64| ((word >> 32) as usize, word as u32 as usize);
-        let ((producer, number), (first, len)) = (half(parcel[0]), half(parcel[1]));
-        let tag = Self {
-            producer,
-            number,
-            first,
-            len,
-        };
-        assert_eq!(tag.parcel(), parcel, "a parcel is whole");
-        tag
-    }
-}
-
-/// What all note in shared memory.
-#[derive(Clone, Copy, Debug)]
-struct Ledger {
-    /// How many producers there can ever be.
-    producers: usize,
-    notes: Shared,
-}
-
-/// What a consumer is about, so that its death can be judged.
-const POPPING: u64 = 1 << 32;
-const CLAIMING: u64 = 2 << 32;
-const TWICE: u64 = 1 << 8;
-const RUN_OF: u64 = 1 << 16;
-
-impl Ledger {
-    fn new(producers: usize) -> Self {
-        let notes = Shared::with(WORKERS + 1 + producers * (QUOTA + 1));
-        Self { producers, notes }
-    }
-
-    /// Over: producers end.
-    fn over(self) -> usize {
-        WORKERS
-    }
-
-    /// How many items a producer's pushes have returned for.
-    fn pushed(self, producer: usize) -> usize {
-        WORKERS + 1 + producer
-    }
-
-    /// How often an item was delivered as a new one, and (times [`TWICE`]) as one that comes again; and (times [`RUN_OF`]) its run.
-    fn delivered(self, producer: usize, number: usize) -> usize {
-        WORKERS + 1 + self.producers + producer * QUOTA + number
-    }
-
-    fn deliver(self, parcel: Parcel, again: bool) {
-        let tag = Tag::of(parcel);
-        let index = self.delivered(tag.producer, tag.number);
-        let before = self.notes.more(index, if again { TWICE } else { 1 });
-        if before == 0 {
-            self.notes
-                .more(index, ((tag.first as u64) << 8 | tag.len as u64) * RUN_OF);
-        }
-    }
-}
 
 fn strategy(dice: &mut Dice) -> Strategy {
     [Strategy::Sleep, Strategy::SpinThenSleep][dice.below(2)]

@@ -7,9 +7,11 @@
 
 pub mod apart;
 pub mod dice;
+pub mod ledger;
 pub mod raw;
 #[cfg(target_arch = "x86_64")]
 pub mod single;
+pub mod slots;
 pub mod steps;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
