@@ -235,8 +235,9 @@ impl Workers {
     fn kill_one(&mut self, random: &mut Random) -> Result<()> {
         let victim = random.below(self.children.len() as u32) as usize;
         let mut child = self.children.swap_remove(victim);
-        child.kill()?;
+        let killed = child.kill();
         child.wait()?;
+        killed?;
         self.start_one()
     }
 

@@ -217,3 +217,21 @@ fn capacity_comes_back_whole_after_kills_and_nothing_is_lost() {
 fn capacity_comes_back_whole_after_kills_and_drops() {
     kill_them("kills and drops", 64, DeadConsumer::Drop);
 }
+
+/// Each end adds a wake-up for either role, which nobody takes if nobody sleeps.
+#[test]
+fn wake_ups_of_no_use_do_not_pile_up() {
+    let (place, _watchdog) = watched("stray wake-ups");
+    let options = Options::new().capacity(4).participants(LIMIT);
+    let ring = options.create::<u64>(place.path()).unwrap();
+    let set = ring.status().unwrap().unwrap().set.unwrap();
+    for n in 0..3000 {
+        drop(ring.producer().unwrap());
+        if n % 2 == 0 {
+            ring.consumer().unwrap().abandon();
+        }
+        for door in [2, 3] {
+            assert!(sysv::semctl_getval(set, door).unwrap() <= LIMIT as i32 + 2);
+        }
+    }
+}

@@ -289,3 +289,74 @@ fn a_death_while_joining_reaches_who_waits_for_the_end() {
         ring.producer().unwrap().push(1).unwrap();
     });
 }
+
+/// A consumer that pops once and goes on living, asleep at first. Counts in `shared` once it has popped.
+fn pops_once<'a>(
+    scope: &'a thread::Scope<'a, '_>,
+    ring: &Ring<u64>,
+    mut rx: Consumer<u64>,
+    shared: Shared,
+) {
+    let before = asleep(ring, Role::Consumer);
+    scope.spawn(move || {
+        rx.pop().unwrap();
+        shared.add(0);
+        shared.until(1, 1);
+    });
+    until(|| asleep(ring, Role::Consumer) == before + 1);
+}
+
+/// One wake-up comes for a run: who is woken wakes the next, if there is more.
+#[test]
+fn a_run_wakes_as_many_as_it_is_for() {
+    let (place, _watchdog) = watched("a run for three");
+    let ring = Ring::<u64>::create(place.path(), 4).unwrap();
+    let shared = Shared::new();
+    let mut tx = ring.producer().unwrap();
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            pops_once(scope, &ring, sleeper(&ring, PeerLoss::Wait), shared);
+        }
+        tx.push_slice(&[1, 2, 3]).unwrap();
+        shared.until(0, 3);
+        shared.set(1, 1);
+    });
+}
+
+/// A wake-up goes to whoever sleeps longest, and the promise to the lowest number: that one must not be forgotten.
+#[test]
+fn whose_wake_up_another_has_taken_is_woken_by_the_next() {
+    let (place, _watchdog) = watched("a robbed sleeper");
+    let ring = Ring::<u64>::create(place.path(), 4).unwrap();
+    let shared = Shared::new();
+    let (low, high) = (
+        sleeper(&ring, PeerLoss::Wait),
+        sleeper(&ring, PeerLoss::Wait),
+    );
+    let mut tx = ring.producer().unwrap();
+    thread::scope(|scope| {
+        pops_once(scope, &ring, high, shared);
+        pops_once(scope, &ring, low, shared);
+        for n in 1..=2 {
+            tx.push(n).unwrap();
+            shared.until(0, n);
+        }
+        shared.set(1, 1);
+    });
+}
+
+#[test]
+fn nobody_is_woken_for_the_dead() {
+    let (place, _watchdog) = watched("dead sleepers");
+    let ring = Ring::<u64>::create(place.path(), 4).unwrap();
+    let mut tx = ring.producer().unwrap();
+    let child = forked(|| assert!(sleeper(&ring, PeerLoss::Wait).pop().is_ok()));
+    until(|| asleep(&ring, Role::Consumer) == 1);
+    child.kill();
+    let mut other = ring.producer().unwrap(); // puts the remains away, and has the dead one's number
+    tx.push(1).unwrap();
+    other.push(2).unwrap();
+    let set = ring.status().unwrap().unwrap().set.unwrap();
+    let wake_ups = ringpipe::sysv::semctl_getval(set, 2).unwrap();
+    assert_eq!(wake_ups, 1, "the death's own");
+}

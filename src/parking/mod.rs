@@ -9,7 +9,7 @@ mod sysv;
 pub(crate) use barrier::{Fence, Reach, heavy_barrier};
 pub(crate) use local::Local;
 #[cfg(not(loom))]
-pub(crate) use sysv::{Semaphores, set_size};
+pub(crate) use sysv::{Semaphores, operations, set_size};
 #[cfg(not(loom))]
 pub(crate) use time::{Deadline, Pulse, SLICE, Stopwatch, nap, passed};
 

@@ -45,6 +45,11 @@ pub(crate) fn set_size(participants: usize) -> i32 {
     (SET_SIZE + participants) as i32
 }
 
+/// How many operations at once a ring with so many participants takes.
+pub(crate) fn operations(participants: usize) -> usize {
+    if participants == 0 { 6 } else { 7 }
+}
+
 /// What a set says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
@@ -82,22 +87,20 @@ impl Semaphores {
     }
 
     /// Marks a fresh set as that of the segment, for collectors, in one step.
-    pub(crate) fn mark(id: SemId, segment: ShmId) -> Result<(), Errno> {
+    pub(crate) fn mark(id: SemId, segment: ShmId, participants: usize) -> Result<(), Errno> {
         let [low, middle, high] = digits(segment);
         // A semaphore operation of 0 means "wait for zero", which a fresh set's are.
-        sem::semop(
-            id,
-            &[
-                // As many operations as attaching takes, so that a limit on them shows now.
-                SemOp::wait_zero(PRODUCERS),
-                SemOp::wait_zero(CONSUMERS),
-                SemOp::add(MARK, MARKS[0]),
-                SemOp::add(MARK + 1, MARKS[1]),
-                SemOp::add(SEGMENT, low),
-                SemOp::add(SEGMENT + 1, middle),
-                SemOp::add(SEGMENT + 2, high),
-            ],
-        )
+        let ops = [
+            SemOp::wait_zero(CONSUMERS),
+            SemOp::wait_zero(PRODUCERS),
+            SemOp::add(MARK, MARKS[0]),
+            SemOp::add(MARK + 1, MARKS[1]),
+            SemOp::add(SEGMENT, low),
+            SemOp::add(SEGMENT + 1, middle),
+            SemOp::add(SEGMENT + 2, high),
+        ];
+        // As many operations as attaching takes, so that a limit on them shows now.
+        sem::semop(id, &ops[ops.len() - operations(participants)..])
     }
 
     /// What a marked set says of itself; `None` if it is not a ring's.

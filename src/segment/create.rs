@@ -15,7 +15,7 @@ use super::{Plan, Segment, limits, note};
 use crate::error::Error;
 use crate::memory::{Facts, NAME_MAX, Region};
 use crate::name::Name;
-use crate::parking::{Semaphores, set_size};
+use crate::parking::{Semaphores, operations, set_size};
 use crate::sync::Ordering;
 use crate::sys::file::Links;
 use crate::sys::key::Key;
@@ -152,7 +152,9 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
     region.header().identity.begin();
     let set = new_set(name, plan)?;
     made.set = Some(set);
-    Semaphores::mark(set, id).map_err(|errno| limits::of_operations(name, errno))?;
+    let participants = plan.crew.participants;
+    Semaphores::mark(set, id, participants)
+        .map_err(|errno| limits::of_operations(name, operations(participants), errno))?;
     have_pages(&region, id, plan, size)?;
     let facts = describe(plan, size, set)?;
     region.header().identity.fill(&facts);

@@ -74,11 +74,11 @@ pub(super) fn of_set(name: &Name, size: i32, errno: Errno) -> Error {
     }
 }
 
-/// Explains why a fresh set could not be marked: seven operations at once may be too many.
-pub(super) fn of_operations(name: &Name, errno: Errno) -> Error {
+/// Explains why a fresh set could not be marked: so many operations at once may be too many.
+pub(super) fn of_operations(name: &Name, count: usize, errno: Errno) -> Error {
     match errno {
         Errno::E2BIG => sysctl(
-            "a ring needs seven semaphore operations at once (SEMOPM, the third number)".into(),
+            format!("a ring needs {count} semaphore operations at once (SEMOPM, the third number)"),
             "kernel.sem",
             "raise it with `sysctl -w kernel.sem=\"SEMMSL SEMMNS SEMOPM SEMMNI\"`",
             errno,

@@ -5,7 +5,6 @@
 //! free behind a first word that the claim still found free, are free; and full ones are full.
 
 use super::crew::count;
-use super::frontier::told;
 use super::member::{Hold, Member, Wish};
 use super::place::Place;
 use super::wait::Sight;
@@ -232,48 +231,20 @@ impl Member {
     /// Looks for what was returned, from the head back, and claims the first that it finds.
     #[cold]
     fn take_returned(&mut self, wish: Wish) -> Option<Hold> {
-        let capacity = self.capacity();
         // Acquire, E9: the words that were returned before it was raised. Release: it passes on what it overwrites.
         let flag = &self.board.crowd().returned.flag;
         if flag.swap(0, Ordering::AcqRel) == 0 {
             return None;
         }
-        let mut place = self.first_unclaimed();
-        let oldest = told(&self.board, Role::Producer).load(Ordering::Acquire); // E5
-        let oldest = oldest.saturating_sub(capacity as u64);
-        let back = place.position.saturating_sub(oldest).min(capacity as u64);
-        let found = (0..back).find_map(|_| {
-            place = place.back(capacity);
-            self.claim_returned(place)
-        });
-        let (place, run) = found?;
+        let from = self.frontier.past_taken(&self.board);
+        let mut taken = self.crew().taken_places(from);
+        let (place, run) = taken.find_map(|place| self.claim_returned(place))?;
         self.crew().raise_returned(); // there may be more
         Some(self.keep(place, run, wish.most))
     }
 
-    /// The first position that no consumer has claimed.
-    pub(super) fn first_unclaimed(&mut self) -> Place {
-        for _ in 0..TRIES {
-            let place = self.frontier.place;
-            let word = self.crew().word(place);
-            let claimed = match (word.stand(place.lap), word.kind()) {
-                (Stand::Now, Some(Kind::Reading | Kind::Returned | Kind::Draining)) => true,
-                (stand, _) => stand == Stand::After,
-            };
-            if !claimed {
-                break;
-            }
-            self.frontier.pass(word, &self.board, self.role);
-        }
-        self.frontier.place
-    }
-
     fn claim_returned(&self, place: Place) -> Option<(Place, usize)> {
-        let word = self.crew().word(place);
-        let run = word.run(self.capacity());
-        if word != Word::returned(run, place.lap) {
-            return None;
-        }
+        let (word, run) = self.crew().returned_at(place)?;
         let claimed = Word::owned(Kind::Reading, self.number, run, place.lap);
         self.claim(place, word, claimed).then_some((place, run))
     }

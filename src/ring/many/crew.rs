@@ -10,6 +10,7 @@
 //!
 //! Relaxed throughout, but for the slots' words: what the dead one stored comes before what the semaphores say (E4).
 
+use super::frontier::told;
 use super::place::Place;
 use super::sleepers;
 use super::word::{Kind, Word};
@@ -278,6 +279,27 @@ impl<'a> Crew<'a> {
     #[inline(always)]
     pub(crate) fn any_returned(&self) -> bool {
         self.board.crowd().returned.flag.load(Ordering::Relaxed) != 0
+    }
+
+    /// The places before `from`, where no consumer has claimed yet, back to the oldest that may not be free: there is what was
+    /// taken, and returned.
+    pub(crate) fn taken_places(&self, from: Place) -> impl Iterator<Item = Place> + use<> {
+        let capacity = self.board.words().len();
+        let told = told(self.board, Role::Producer).load(Ordering::Acquire); // E5
+        let oldest = told.saturating_sub(capacity as u64);
+        let back = from.position.saturating_sub(oldest).min(capacity as u64);
+        let mut place = from;
+        (0..back).map(move |_| {
+            place = place.back(capacity);
+            place
+        })
+    }
+
+    /// The word at a place, and its length, if a run begins there that was returned.
+    pub(crate) fn returned_at(&self, place: Place) -> Option<(Word, usize)> {
+        let word = self.word(place);
+        let run = word.run(self.board.words().len());
+        (word == Word::returned(run, place.lap)).then_some((word, run))
     }
 
     /// The word at a place. Acquire, E6 for who is about to read the slot, E7 for who is about to write it.

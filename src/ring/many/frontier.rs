@@ -5,15 +5,16 @@
 //! nothing rests on them: not telling each claim saves half of an operation's time.
 
 use super::place::Place;
-#[cfg(not(loom))]
-use super::word::Kind;
-use super::word::{Stand, Word};
+use super::word::{Kind, Stand, Word};
 use crate::memory::Board;
 use crate::ring::Role;
 use crate::sync::{AtomicU64, Ordering};
 
 /// How many positions a participant goes on before it tells.
 const LAG: usize = if cfg!(loom) { 2 } else { 32 };
+
+/// How many words are passed at most: in a ring that nobody spoils, others have told of most.
+const STEPS: u32 = 1 << 20;
 
 /// A position before which everything is claimed, and how far that is from the last one told.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,6 +69,23 @@ impl Frontier {
         } else {
             self.claimed(step, board, role);
         }
+    }
+
+    /// Goes on to the first position that no consumer has claimed.
+    pub(super) fn past_taken(&mut self, board: &Board) -> Place {
+        for _ in 0..STEPS {
+            // Acquire, E5: as `pass`.
+            let word = Word::of_bits(board.words()[self.place.slot].load(Ordering::Acquire));
+            let taken = match (word.stand(self.place.lap), word.kind()) {
+                (Stand::Now, Some(Kind::Reading | Kind::Returned | Kind::Draining)) => true,
+                (stand, _) => stand == Stand::After,
+            };
+            if !taken {
+                break;
+            }
+            self.pass(word, board, Role::Consumer);
+        }
+        self.place
     }
 
     /// Tells how far this participant has come, unless others have come further. Release, E5.

@@ -116,7 +116,7 @@ impl Member {
         if self.crew().any_returned() {
             return true;
         }
-        let place = self.first_unclaimed();
+        let place = self.frontier.past_taken(&self.board);
         let word = self.crew().word(place);
         let ready = matches!(word.kind(), Some(Kind::Full | Kind::Skip));
         ready && word.stand(place.lap) == Stand::Now

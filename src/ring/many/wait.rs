@@ -15,6 +15,7 @@
 //! that nothing will come, first makes sure that no consumer that lives has something in hand that might be returned.
 
 use super::crew::{Crew, role_of};
+use super::frontier::Frontier;
 use super::place::Place;
 use super::sleepers::{self, Found};
 use super::word::{Kind, Stand};
@@ -240,7 +241,8 @@ impl Waiter<'_> {
                 Sight::Found(found) => return Ok((Some(found), None)),
                 _ if self.role == Role::Producer => return Err(Stop::Gone),
                 Sight::Held(_) => break, // by a producer that has come since
-                _ if self.others_hold() => break,
+                // First what is returned, then what is in hand: the one becomes the other.
+                _ if self.others_seek() || self.others_hold() => break,
                 _ if self.times_returned() == returned => return Err(Stop::Gone),
                 _ => {}
             }
@@ -257,6 +259,14 @@ impl Waiter<'_> {
         let (control, parking) = (self.crew.board.control(), self.crew.parking);
         let (attached, last) = handshake::look_at_peer(control, parking, self.role)?;
         Ok(!attached && last.state != State::Never)
+    }
+
+    /// Whether something is returned: another consumer has taken the flag down, and is about to find it. Should that one die
+    /// before, the flag is raised anew.
+    fn others_seek(&self) -> bool {
+        let from = Frontier::of(self.crew.board, Role::Consumer).past_taken(self.crew.board);
+        let mut taken = self.crew.taken_places(from);
+        taken.any(|place| self.crew.returned_at(place).is_some())
     }
 
     /// Whether another consumer has items in hand, or has returned some that nobody has taken up.
