@@ -9,6 +9,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod items;
+mod mpmc;
 mod route;
 mod scene;
 mod sleeper;

@@ -10,14 +10,23 @@ pub const LONG: Duration = Duration::from_secs(20);
 
 /// What the process that may be killed has told, in memory that outlives it.
 #[derive(Clone, Copy, Debug)]
-pub struct Stage(Shared);
+pub struct Stage {
+    words: Shared,
+    told: Shared,
+}
 
+/// How many items have passed, are in hand, were told; and whether the operation is over.
 const REPORTED: usize = 0;
-const OVER: usize = 1;
+const HELD: usize = 1;
+const TOLD: usize = 2;
+const OVER: usize = 3;
 
 impl Stage {
     pub fn new() -> Self {
-        Self(Shared::new())
+        Self {
+            words: Shared::new(),
+            told: Shared::new(),
+        }
     }
 
     /// The operation begins.
@@ -27,26 +36,46 @@ impl Stage {
 
     /// So many items have passed, by calls that returned.
     pub fn report(self, items: u64) {
-        self.0.set(REPORTED, items);
+        self.words.set(REPORTED, items);
+    }
+
+    /// So many items were given to it, and none is released.
+    pub fn hold(self, items: u64) {
+        self.words.set(HELD, items);
     }
 
     /// The operation is over.
     pub fn end(self) {
-        self.0.set(OVER, 1);
+        self.words.set(OVER, 1);
         mark();
     }
 
+    /// The item of that number was taken.
+    pub fn tell(self, number: u64) {
+        self.told.set(self.words.get(TOLD) as usize, number);
+        self.words.add(TOLD);
+    }
+
     pub fn reported(self) -> u64 {
-        self.0.get(REPORTED)
+        self.words.get(REPORTED)
+    }
+
+    pub fn held(self) -> u64 {
+        self.words.get(HELD)
+    }
+
+    /// The numbers of all items that were taken.
+    pub fn told(self) -> Vec<u64> {
+        let count = self.words.get(TOLD) as usize;
+        (0..count).map(|n| self.told.get(n)).collect()
     }
 
     pub fn is_over(self) -> bool {
-        self.0.get(OVER) == 1
+        self.words.get(OVER) == 1
     }
 
     pub fn clear(self) {
-        self.0.set(REPORTED, 0);
-        self.0.set(OVER, 0);
+        (0..4).for_each(|word| self.words.set(word, 0));
     }
 }
 

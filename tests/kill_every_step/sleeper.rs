@@ -1,7 +1,7 @@
 //! Those who sleep on a ring while something happens to others.
 
 use std::sync::mpsc::{Receiver, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use ringpipe::sysv::{SemId, semctl_getncnt};
 
@@ -18,23 +18,33 @@ pub enum Sleeps {
     Meanwhile,
 }
 
-/// What a thread that sleeps will come back with.
+/// A thread that sleeps, and what it will come back with.
 #[derive(Debug)]
-pub struct Sleeper<R>(Receiver<R>);
+pub struct Sleeper<R> {
+    thread: JoinHandle<()>,
+    result: Receiver<R>,
+}
 
 impl<R: Send + 'static> Sleeper<R> {
     /// Has a thread do something that puts it to sleep on the semaphores of a ring, unless it has nothing to wait for.
     pub fn new(set: SemId, work: impl FnOnce() -> R + Send + 'static) -> Self {
-        let (result, results) = channel();
+        let (sender, result) = channel();
         let before = sleepers(set);
-        let thread = thread::spawn(move || result.send(work()));
+        let thread = thread::spawn(move || {
+            let _ = sender.send(work()); // nobody waits for it if the test has failed
+        });
         until(|| sleepers(set) > before || thread.is_finished());
-        Self(results)
+        Self { thread, result }
+    }
+
+    /// Whether it has come back.
+    pub fn is_awake(&self) -> bool {
+        self.thread.is_finished()
     }
 
     /// It must have been woken.
     pub fn awake(self) -> R {
-        let result = self.0.recv_timeout(LONG);
+        let result = self.result.recv_timeout(LONG);
         result.expect("nobody woke the sleeper")
     }
 }

@@ -13,8 +13,8 @@ use crate::common::{Shared, forked};
 use crate::route::{Point, Route};
 use crate::scene::{Fate, LONG, Scene, Stage};
 
-/// Without [`EVERY_STEP`], one in so many points is tried.
-const STRIDE: usize = 11;
+/// About how many points are tried without [`EVERY_STEP`].
+const SOME: usize = 100;
 
 /// The environment variable that has all points tried.
 const EVERY_STEP: &str = "RINGPIPE_EVERY_STEP";
@@ -190,10 +190,9 @@ impl<S: Scene, F: Fn() -> S> Sweep<F> {
 
     /// The points to try: each that is asleep, and of the others all or a part.
     fn chosen(&self, route: &Route) -> Vec<usize> {
-        let stride = if env::var_os(EVERY_STEP).is_some() {
-            1
-        } else {
-            STRIDE
+        let stride = match env::var_os(EVERY_STEP) {
+            Some(_) => 1,
+            None => route.len().div_ceil(SOME),
         };
         let mut hasher = DefaultHasher::new();
         self.name.hash(&mut hasher);
