@@ -4,7 +4,7 @@ use loom::thread;
 use ringpipe::internals::{Crowd, Hand, Vain};
 use ringpipe::{DeadConsumer, PeerLoss, Role};
 
-use super::{Item, check, item, number};
+use super::{Item, check_crowd, item, number};
 
 pub(super) type Ring = Crowd<Item>;
 
@@ -50,7 +50,7 @@ pub(super) fn fresh(numbers: &[u8]) -> Vec<(u8, bool)> {
 #[test]
 fn two_producers_feed_one_consumer() {
     for capacity in [2, 3] {
-        check(move || {
+        check_crowd(move || {
             let ring = ring(3, capacity);
             let (mut one, mut two) = (join(&ring, Role::Producer), join(&ring, Role::Producer));
             let consumer = join(&ring, Role::Consumer);
@@ -72,7 +72,7 @@ fn two_producers_feed_one_consumer() {
 /// One producer and two consumers in a ring of one slot: each item comes once, and both learn of the end.
 #[test]
 fn two_consumers_share_a_feed() {
-    check(|| {
+    check_crowd(|| {
         let ring = ring(3, 1);
         let mut producer = join(&ring, Role::Producer);
         let consumers = [join(&ring, Role::Consumer), join(&ring, Role::Consumer)];
@@ -94,7 +94,7 @@ fn two_consumers_share_a_feed() {
 /// Two producers and two consumers.
 #[test]
 fn two_and_two() {
-    check(|| {
+    check_crowd(|| {
         let ring = ring(4, 2);
         let mut producer = join(&ring, Role::Producer);
         let mut other = join(&ring, Role::Producer);
@@ -117,7 +117,7 @@ fn two_and_two() {
 /// A run that goes round the end of the ring, into slots that two consumers free out of order.
 #[test]
 fn slots_come_back_out_of_order() {
-    check(|| {
+    check_crowd(|| {
         let ring = ring(3, 2);
         let mut producer = join(&ring, Role::Producer);
         push(&mut producer, &[1]);
@@ -137,7 +137,7 @@ fn slots_come_back_out_of_order() {
 /// One waits for two slots and another for one, and slots come singly: none sleeps beside what it waits for.
 #[test]
 fn who_waits_for_more_does_not_keep_others_asleep() {
-    check(|| {
+    check_crowd(|| {
         let ring = ring(3, 2);
         let mut consumer = join(&ring, Role::Consumer);
         let (mut large, mut small) = (join(&ring, Role::Producer), join(&ring, Role::Producer));
@@ -169,7 +169,7 @@ fn drain_counted(hand: &mut Hand<Item>, count: usize) -> Vec<(u8, bool)> {
 /// The last producer leaves while two consumers sleep, one of which waits for the next producer: the other learns of it.
 #[test]
 fn who_waits_for_a_successor_passes_the_news_on() {
-    check(|| {
+    check_crowd(|| {
         let ring = ring(3, 1);
         let mut producer = join(&ring, Role::Producer);
         let mut patient = join(&ring, Role::Consumer);
@@ -187,7 +187,7 @@ fn who_waits_for_a_successor_passes_the_news_on() {
 /// An interrupted wait, with its withdrawal at any moment, costs nobody a wake-up.
 #[test]
 fn an_interrupted_wait_leaves_the_wake_up_to_another() {
-    check(|| {
+    check_crowd(|| {
         let ring = ring(3, 1);
         let mut producer = join(&ring, Role::Producer);
         let (mut one, mut two) = (join(&ring, Role::Consumer), join(&ring, Role::Consumer));
@@ -213,7 +213,7 @@ fn an_interrupted_wait_leaves_the_wake_up_to_another() {
 /// What one consumer puts back, another that sleeps gets; and it is not told of the end as long as that may happen.
 #[test]
 fn what_is_put_back_comes_again() {
-    check(|| {
+    check_crowd(|| {
         let ring = ring(3, 2);
         let mut producer = join(&ring, Role::Producer);
         let (mut one, two) = (join(&ring, Role::Consumer), join(&ring, Role::Consumer));
@@ -232,7 +232,7 @@ fn what_is_put_back_comes_again() {
 /// A claim that is released in part, while another consumer takes up what was returned.
 #[test]
 fn a_claim_is_cut_in_two() {
-    check(|| {
+    check_crowd(|| {
         let ring = ring(3, 2);
         let mut producer = join(&ring, Role::Producer);
         let (mut one, two) = (join(&ring, Role::Consumer), join(&ring, Role::Consumer));
@@ -252,7 +252,7 @@ fn a_claim_is_cut_in_two() {
 /// Numbers run out, and come back.
 #[test]
 fn a_number_is_had_by_one() {
-    check(|| {
+    check_crowd(|| {
         let ring = ring(2, 1);
         let rivals = [ring.clone(), ring.clone()];
         let rivals = rivals.map(|ring| {

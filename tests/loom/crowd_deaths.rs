@@ -8,13 +8,13 @@ use ringpipe::internals::{Crowd, mortal};
 use ringpipe::{DeadConsumer, PeerLoss, Role};
 
 use super::crowd::{Ring, drain, fresh, items, join, numbers, push, ring};
-use super::{Item, at_each_step, check, died, item, number};
+use super::{Item, at_each_step_in_crowd, check_crowd, died, item, number};
 
 /// A producer killed at each step of joining, pushing one, pushing a run and leaving, beside another: what it had pushed
 /// arrives, the run whole or not at all, and the other's item once; the ring is as large as before.
 #[test]
 fn a_killed_producer_costs_the_others_nothing() {
-    let points = at_each_step(|life, deaths| {
+    let points = at_each_step_in_crowd(|life, deaths| {
         let ring = ring(3, 3);
         let mut other = join(&ring, Role::Producer);
         let consumer = join(&ring, Role::Consumer);
@@ -69,7 +69,7 @@ fn assert_whole(ring: &Ring, capacity: u8) {
 /// and what comes twice is marked, and was in the dead one's hands.
 #[test]
 fn what_a_killed_consumer_held_comes_again() {
-    let points = at_each_step(|life, deaths| {
+    let points = at_each_step_in_crowd(|life, deaths| {
         let ring = ring(3, 3);
         let mut producer = join(&ring, Role::Producer);
         push(&mut producer, &[1, 2, 3]);
@@ -120,7 +120,7 @@ fn what_a_killed_consumer_held_comes_again() {
 /// The same where what it held is dropped: nothing comes twice, and the ring is whole.
 #[test]
 fn what_a_killed_consumer_held_is_dropped() {
-    let points = at_each_step(|life, deaths| {
+    let points = at_each_step_in_crowd(|life, deaths| {
         let ring = Crowd::<Item>::new(3, 2, DeadConsumer::Drop);
         let mut producer = join(&ring, Role::Producer);
         push(&mut producer, &[1, 2]);
@@ -147,7 +147,7 @@ fn what_a_killed_consumer_held_is_dropped() {
 /// run, and a producer that had reserved one. The ring has three numbers, so that whoever comes needs one of theirs.
 #[test]
 fn who_clears_up_may_die_of_it() {
-    let points = at_each_step(|life, deaths| {
+    let points = at_each_step_in_crowd(|life, deaths| {
         let ring = ring(3, 4);
         leave_remains(&ring);
         let theirs = ring.process(3);
@@ -190,7 +190,7 @@ fn leave_remains(ring: &Ring) {
 /// Two clear up at once, after the same dead.
 #[test]
 fn two_clear_up_at_once() {
-    check(|| {
+    check_crowd(|| {
         let ring = ring(4, 4);
         let rivals = [join(&ring, Role::Consumer), join(&ring, Role::Consumer)];
         leave_remains(&ring);
@@ -208,7 +208,7 @@ fn two_clear_up_at_once() {
 /// again, once.
 #[test]
 fn a_cut_is_finished_or_never_was() {
-    let points = at_each_step(|life, deaths| {
+    let points = at_each_step_in_crowd(|life, deaths| {
         let ring = ring(3, 2);
         let mut producer = join(&ring, Role::Producer);
         push(&mut producer, &[1, 2]);
@@ -245,7 +245,7 @@ fn a_cut_is_finished_or_never_was() {
 /// the newcomer's claim for the dead one's.
 #[test]
 fn a_number_is_used_again() {
-    let points = at_each_step(|life, deaths| {
+    let points = at_each_step_in_crowd(|life, deaths| {
         let ring = ring(2, 2);
         let mut producer = join(&ring, Role::Producer);
         push(&mut producer, &[1, 2]);
@@ -296,7 +296,7 @@ fn join_when_free(ring: &Ring) -> ringpipe::internals::Hand<Item> {
 /// that is left.
 #[test]
 fn a_killed_sleeper_takes_no_wake_up_with_it() {
-    let points = at_each_step(|life, deaths| {
+    let points = at_each_step_in_crowd(|life, deaths| {
         let ring = ring(3, 2);
         let mut producer = join(&ring, Role::Producer);
         let theirs = ring.process(1);
@@ -338,7 +338,7 @@ fn outcome_lost(all: &[u8]) -> bool {
 /// The only producer is killed at each step while two consumers sleep: both get something or learn that nothing will come.
 #[test]
 fn all_sleepers_learn_of_the_last_producers_death() {
-    let points = at_each_step(|life, deaths| {
+    let points = at_each_step_in_crowd(|life, deaths| {
         let ring = ring(3, 1);
         let theirs = ring.process(1);
         let mut hand = join(&theirs, Role::Producer);
@@ -361,7 +361,7 @@ fn all_sleepers_learn_of_the_last_producers_death() {
 /// Several die at once, of both roles: the survivors find all that they left.
 #[test]
 fn several_die_at_once() {
-    check(|| {
+    check_crowd(|| {
         let ring = ring(4, 3);
         let mut producer = join(&ring, Role::Producer);
         push(&mut producer, &[1]);
@@ -402,7 +402,7 @@ fn without_death_credits_somebody_sleeps_for_ever() {
             theirs.die();
             consumer.join().unwrap();
         };
-        let failed = catch_unwind(AssertUnwindSafe(|| check(model))).err();
+        let failed = catch_unwind(AssertUnwindSafe(|| check_crowd(model))).err();
         failed.is_some_and(|cause| {
             let said = cause.downcast_ref::<String>().expect("loom says why");
             assert!(said.starts_with("deadlock"), "{said}");

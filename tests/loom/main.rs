@@ -5,7 +5,7 @@
 //! RUSTFLAGS="--cfg loom" cargo test --profile loom --test loom
 //! ```
 //!
-//! or `ci/loom.sh`. `LOOM_MAX_PREEMPTIONS` sets the bound (2 unless set). Models are small on purpose: two or three
+//! or `ci/loom.sh`. `LOOM_MAX_PREEMPTIONS` sets the bound (unless set, 2 for a pair and 1 for shared roles). Models are small on purpose: two or three
 //! threads, rings of one to three slots, two or three items. Items are two bytes, each a cell of its own, so
 //! that a torn copy shows.
 #![cfg(loom)]
@@ -35,20 +35,43 @@ fn number(item: Item) -> u8 {
     item[0]
 }
 
-fn check(model: impl Fn() + Sync + Send + 'static) {
+/// Explores a model with at most `bound` preemptions, unless the environment says otherwise.
+fn explore(bound: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(2);
+    builder.preemption_bound.get_or_insert(bound);
     builder.max_branches = 10_000;
     builder.check(model);
+}
+
+/// Explores a model of a pair.
+fn check(model: impl Fn() + Sync + Send + 'static) {
+    explore(2, model);
+}
+
+/// Explores a model of shared roles, which have more participants, and more steps in each of their operations.
+fn check_crowd(model: impl Fn() + Sync + Send + 'static) {
+    explore(1, model);
 }
 
 /// Runs a model for a life of 0 steps, of 1, 2, … until the victim outlives it in every execution. The model calls
 /// the counter's `fetch_add` whenever it saw a death. Returns how many points of death there were.
 fn at_each_step(model: impl Fn(u32, &AtomicU32) + Sync + Send + Clone + 'static) -> u32 {
+    explore_each_step(2, model)
+}
+
+/// The same for shared roles.
+fn at_each_step_in_crowd(model: impl Fn(u32, &AtomicU32) + Sync + Send + Clone + 'static) -> u32 {
+    explore_each_step(1, model)
+}
+
+fn explore_each_step(
+    bound: usize,
+    model: impl Fn(u32, &AtomicU32) + Sync + Send + Clone + 'static,
+) -> u32 {
     for life in 0.. {
         let deaths = Arc::new(AtomicU32::new(0));
         let (seen, model) = (Arc::clone(&deaths), model.clone());
-        check(move || model(life, &seen));
+        explore(bound, move || model(life, &seen));
         if deaths.load(Ordering::Relaxed) == 0 {
             return life;
         }
