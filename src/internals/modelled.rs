@@ -1,4 +1,4 @@
-//! What `tests/loom.rs` plays with: the core on loom's memory, with participants that can be killed.
+//! What `tests/loom` plays with: the core on loom's memory, with participants that can be killed.
 
 use crate::item::Item;
 use crate::memory::{Board, View};

@@ -7,7 +7,7 @@
 //! # Edges
 //!
 //! Each atomic operation names the edge it stands on; these are all of them. `docs/design.md` argues them,
-//! `tests/loom.rs` shows that each is needed.
+//! `tests/loom` shows that each is needed.
 //!
 //! | edge | release side | acquire side | what it carries |
 //! |---|---|---|---|
@@ -16,6 +16,11 @@
 //! | E2 | consumer stores `consumed` | producer loads `consumed` | the end of all reads of the released slots |
 //! | E3 | a side stores its index, light barrier, loads the peer's sleepers | a waiter raises sleepers, heavy barrier, loads the index | store-load order: one of the two sees the other |
 //! | E4 | an index stored before a detach or a death | an index loaded after the semaphores were asked | nothing published is missed before `Disconnected`; a successor starts where the predecessor stopped |
+//! | E5 | where roles are shared ([`many`]): who tells how far a role has come | who goes on from there | no word is seen as it was more than a lap ago |
+//! | E6 | a producer sets words to `Full` or `Skip` | a consumer loads them | the payload |
+//! | E7 | a consumer sets words to `Free` or `Returned` | a producer or consumer loads them | the end of all reads |
+//! | E8 | a note in the own entry, before the claim, the cut or the vacancy | who clears up after a death | what the dead one was about to do |
+//! | E9 | who returns items raises the flag | who takes the flag down, and looks | the returned words |
 
 mod cursor;
 mod handshake;
