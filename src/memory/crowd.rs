@@ -8,7 +8,7 @@ use crate::sync::{AtomicU32, AtomicU64};
 /// How many participants a ring can have: their numbers begin at 1 and take nine bits in a slot's word.
 pub(crate) const PARTICIPANTS_MAX: usize = 511;
 
-/// Words of sleepers' bits: 32 participants each, and number 0, which nobody has.
+/// Words of sleepers' bits: 32 participants each.
 pub(crate) const BERTHS: usize = if cfg!(loom) { 1 } else { 16 };
 
 /// Two bits for each participant of a role: see [`crate::ring::many`], `sleepers`.

@@ -166,8 +166,8 @@ impl<'a> Crew<'a> {
             // What was skipped or freed may be what others sleep for, of either role. While the number is held, a death
             // here adds what is owed to them.
             self.fence.light(); // E3
-            self.wake_one(Role::Consumer, 0)?;
-            self.wake_one(Role::Producer, 0)?;
+            self.wake_one(Role::Consumer, None)?;
+            self.wake_one(Role::Producer, None)?;
         }
         self.parking.give(number)?;
         Ok(buried)
@@ -175,7 +175,7 @@ impl<'a> Crew<'a> {
 
     /// Promises a wake-up to one sleeper of `role`, if there is one besides `except`, and adds it.
     #[cold]
-    pub(crate) fn wake_one(&self, role: Role, except: u16) -> Result<(), ParkFault> {
+    pub(crate) fn wake_one(&self, role: Role, except: Option<u16>) -> Result<(), ParkFault> {
         let words = sleepers::words(self.board.entries().len());
         if sleepers::promise(self.board.crowd(), role, words, except) {
             self.parking.wake(role)

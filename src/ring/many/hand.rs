@@ -96,9 +96,9 @@ impl Member {
     /// removed, does not undo what was done, and shows to whoever waits next.
     #[cold]
     fn wake(&mut self) {
-        let _ = self.crew().wake_one(self.role.peer(), 0);
+        let _ = self.crew().wake_one(self.role.peer(), None);
         if self.next_ready() || self.last_of_the_feed() {
-            let _ = self.crew().wake_one(self.role, 0);
+            let _ = self.crew().wake_one(self.role, None);
         }
     }
 

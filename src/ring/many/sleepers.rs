@@ -14,6 +14,9 @@ use crate::sync::{AtomicU64, Ordering};
 const ANNOUNCED: u64 = 0xffff_ffff;
 const PER_WORD: usize = 32;
 
+/// Words that are looked at whether they are in use or not.
+const FEW: usize = if cfg!(loom) { 1 } else { 2 };
+
 /// How a sleeper found its bits when it took them off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
@@ -25,7 +28,7 @@ pub(crate) enum Found {
 
 /// How many words a ring with so many participants uses.
 pub(crate) fn words(participants: usize) -> usize {
-    participants / PER_WORD + 1
+    participants.div_ceil(PER_WORD)
 }
 
 fn berths(crowd: &Crowd, role: Role) -> &Berths {
@@ -36,17 +39,27 @@ fn berths(crowd: &Crowd, role: Role) -> &Berths {
 }
 
 fn berth(crowd: &Crowd, role: Role, number: u16) -> (&AtomicU64, u64) {
-    let number = usize::from(number);
-    let word = &berths(crowd, role)[number / PER_WORD];
-    (word, 1 << (number % PER_WORD))
+    let (n, bit) = index(number);
+    (&berths(crowd, role)[n], bit)
+}
+
+/// The word of a number's bits, and the first of them.
+fn index(number: u16) -> (usize, u64) {
+    let at = usize::from(number) - 1;
+    (at / PER_WORD, 1 << (at % PER_WORD))
 }
 
 /// Whether somebody of `role` sleeps without a promise. E3: the caller has just passed the light barrier.
 #[inline(always)]
 pub(crate) fn any(crowd: &Crowd, role: Role, words: usize) -> bool {
-    let berths = &berths(crowd, role)[..words];
-    let announced = |word: &AtomicU64| word.load(Ordering::Relaxed) & ANNOUNCED != 0;
-    berths.iter().any(announced)
+    let load = |word: &AtomicU64| word.load(Ordering::Relaxed);
+    // Most rings use two at most: without a loop.
+    let (first, rest) = berths(crowd, role).split_at(FEW);
+    let mut bits = first.iter().map(load).fold(0, core::ops::BitOr::bitor);
+    if words > FEW {
+        bits |= rest.iter().map(load).fold(0, core::ops::BitOr::bitor);
+    }
+    bits & ANNOUNCED != 0
 }
 
 pub(crate) fn announce(crowd: &Crowd, role: Role, number: u16) {
@@ -73,15 +86,11 @@ pub(crate) fn is_asleep(crowd: &Crowd, role: Role, number: u16) -> bool {
 }
 
 /// Turns the announcement of one sleeper, not that of `except`, into a promise. Who gets `true` owes a wake-up.
-pub(crate) fn promise(crowd: &Crowd, role: Role, words: usize, except: u16) -> bool {
-    let except = usize::from(except);
+pub(crate) fn promise(crowd: &Crowd, role: Role, words: usize, except: Option<u16>) -> bool {
+    let except = except.map(index);
     let exchange = |n: usize, bits: u64| {
-        let own = if n == except / PER_WORD {
-            1 << (except % PER_WORD)
-        } else {
-            0
-        };
-        let bits = bits & ANNOUNCED & !own;
+        let own = except.filter(|(word, _)| *word == n);
+        let bits = bits & ANNOUNCED & !own.map_or(0, |(_, bit)| bit);
         let lowest = bits & bits.wrapping_neg();
         (lowest, lowest << PER_WORD)
     };

@@ -121,7 +121,7 @@ impl Waiter<'_> {
     fn go<R>(&self, verdict: Result<Option<R>, Stop>) -> Result<R, Stop> {
         self.withdraw();
         if matches!(verdict, Err(Stop::Gone)) {
-            self.crew.wake_one(self.role, self.number)?; // who tells the next
+            self.crew.wake_one(self.role, Some(self.number))?; // who tells the next
         }
         verdict.map(|found| found.expect("a verdict was reached"))
     }
@@ -150,7 +150,7 @@ impl Waiter<'_> {
         let worth_telling = news.short.is_some() || news.end.is_some();
         if robbed || worth_telling && news != *passed_on {
             *passed_on = news;
-            self.crew.wake_one(self.role, self.number)?;
+            self.crew.wake_one(self.role, Some(self.number))?;
         }
         Ok(())
     }
