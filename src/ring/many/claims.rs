@@ -251,7 +251,7 @@ impl Member {
 
     /// Keeps at most `most` items of a run that was claimed anew, and returns the others.
     fn keep(&mut self, place: Place, run: usize, most: usize) -> Hold {
-        // Who had it before may have been killed while it released: a cut tells by a full word where it was not made yet.
+        // Who had it before may have been killed while it released: a cut tells by a full word that it was not made.
         for n in (1..run).rev() {
             let place = place.ahead(n, self.capacity());
             self.crew().set(place, Word::full(place.lap));

@@ -221,7 +221,7 @@ impl<'a> Crew<'a> {
     }
 
     fn settle_reading(&self, place: Place, run: usize, entry: &Entry) {
-        self.mend_split(place, run, entry);
+        let run = self.kept_of(place, run, entry);
         match self.policy {
             DeadConsumer::Redeliver => self.give_back(place, run),
             DeadConsumer::Drop => {
@@ -231,31 +231,31 @@ impl<'a> Crew<'a> {
         }
     }
 
-    /// Finishes the cut that a consumer was about to make, if its first half was made: see [`Crew::split`].
-    fn mend_split(&self, place: Place, run: usize, entry: &Entry) {
-        let capacity = self.board.words().len();
+    /// How much of a run is still in the hands of whoever was about to cut it: see [`Crew::split`].
+    fn kept_of(&self, place: Place, run: usize, entry: &Entry) -> usize {
         let split = entry.split.load(Ordering::Relaxed);
-        let (offset, rest) = ((split >> 12) as usize, (split & 0xfff) as usize);
-        if rest == 0 || offset != run || rest > capacity - run {
-            return;
+        let (kept, rest) = ((split >> 12) as usize, (split & 0xfff) as usize);
+        if kept == 0 || rest == 0 || kept + rest != run {
+            return run; // no cut, or one that was made
         }
-        let second = place.ahead(offset, capacity);
-        if self.word(second) == Word::full(second.lap) {
-            self.give_back(second, rest);
-        }
+        let second = place.ahead(kept, self.board.words().len());
+        // A word within a run stays full until the run is released. What was let go is never full in that lap again.
+        let whole = self.word(second) == Word::full(second.lap);
+        if whole { run } else { kept }
     }
 
     /// Cuts a run that is being read by the owner of `entry`: the first `len` slots stay in its hands, the others are returned.
     ///
-    /// First the note, then the first word, then the second: killed before the first word, the run is whole; before the
-    /// second, the note says what is left to do.
+    /// First the note, then the second part's word, then the first's. The other way around, the second part would lie open as
+    /// items that nobody had, for a moment. Killed before the second part's word, the run is whole; before the first's, the
+    /// note says how much of it is.
     pub(crate) fn split(&self, number: u16, entry: &Entry, place: Place, run: usize, len: usize) {
         let capacity = self.board.words().len();
         let (second, rest) = (place.ahead(len, capacity), run - len);
         let note = (len << 12 | rest) as u64;
         entry.split.store(note, Ordering::Relaxed);
-        self.set(place, Word::owned(Kind::Reading, number, len, place.lap));
         self.give_back(second, rest);
+        self.set(place, Word::owned(Kind::Reading, number, len, place.lap));
         // Release, E8: not before any of the above.
         entry.split.store(0, Ordering::Release);
     }

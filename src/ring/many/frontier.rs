@@ -11,7 +11,7 @@ use crate::ring::Role;
 use crate::sync::{AtomicU64, Ordering};
 
 /// How many positions a participant goes on before it tells.
-const LAG: usize = if cfg!(loom) { 2 } else { 32 };
+const LAG: usize = if cfg!(loom) { 4 } else { 32 };
 
 /// How many words are passed at most: in a ring that nobody spoils, others have told of most.
 const STEPS: u32 = 1 << 20;

@@ -72,12 +72,22 @@ fn around(words: &[AtomicU64], start: usize, mut each: impl FnMut(Option<Kind>, 
         let word = Word::of_bits(words[at % capacity].load(Ordering::Relaxed));
         let run = match word.kind() {
             Some(Kind::Free | Kind::Full) | None => 1,
+            Some(Kind::Reading) => uncut(words, at, word.run(capacity)),
             Some(_) => word.run(capacity),
         };
         each(word.kind(), run);
         at += run;
     }
     at
+}
+
+/// How much of a run that is being read belongs together: its second part may have been let go already.
+fn uncut(words: &[AtomicU64], at: usize, run: usize) -> usize {
+    let within = |n: &usize| {
+        let word = words[(at + n) % words.len()].load(Ordering::Relaxed);
+        matches!(Word::of_bits(word).kind(), Some(Kind::Free | Kind::Full))
+    };
+    1 + (1..run).take_while(within).count()
 }
 
 #[cfg(test)]
@@ -138,7 +148,9 @@ mod tests {
         assert_pending(&[reading, next, next, FREE], 3, 0);
         assert_pending(&[Word::returned(2, 0), full(), FREE, FREE], 2, 2);
         // Killed while it cut its run in two.
-        assert_pending(&[owned(Kind::Reading, 1), full(), full(), FREE], 3, 2);
+        let second = Word::returned(2, 0);
+        assert_pending(&[reading, second, full(), FREE], 3, 2);
+        assert_pending(&[owned(Kind::Reading, 1), second, full(), FREE], 3, 2);
     }
 
     #[test]
