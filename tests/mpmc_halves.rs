@@ -97,12 +97,12 @@ fn killed_in_the_middle_of_a_release() {
     all_come_again(&ring);
 }
 
-/// Between the halves of a cut: the first word tells of the first part, the second not yet of the second.
+/// Between the halves of a cut: the second part's word is set, the first's still tells of all.
 fn cut_in_half(ring: &Ring<u64>, child: Child, number: usize, at: u64) {
     let raw = raw(ring);
     let note = at << 12 | (3 - at);
     raw.set(TABLE + (number - 1) * 128 + SPLIT, 8, note);
-    raw.set(word(0), 8, reading(number, at));
+    raw.set(word(at as usize), 8, 6 | (3 - at) << 12); // returned
     child.kill();
 }
 
