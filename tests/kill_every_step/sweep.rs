@@ -14,7 +14,7 @@ use crate::route::{Point, Route};
 use crate::scene::{Fate, LONG, Scene, Stage};
 
 /// About how many points are tried without [`EVERY_STEP`].
-const SOME: usize = 100;
+const SOME: usize = 60;
 
 /// The environment variable that has all points tried.
 const EVERY_STEP: &str = "RINGPIPE_EVERY_STEP";

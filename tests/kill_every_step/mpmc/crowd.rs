@@ -168,7 +168,9 @@ impl<'a> Crowd<'a> {
     fn new(play: &'a Play) -> Self {
         let ring = made(play.policy);
         let first = play.before + play.filled;
-        begin_with(&ring, play.before, first);
+        let mut tx = play.producer.then(|| producer(&ring));
+        let mut rx = play.consumer.then(|| consumer(&ring));
+        begin_with(&ring, &mut tx, &mut rx, (play.before, first));
         let mut accounts = Accounts::default();
         accounts.push(play.before..first);
         let other = |n: u32| match play.sleepers.0 {
@@ -177,8 +179,8 @@ impl<'a> Crowd<'a> {
         };
         Self {
             play,
-            producer: play.producer.then(|| producer(&ring)),
-            consumer: play.consumer.then(|| consumer(&ring)),
+            producer: tx.filter(|_| play.producer),
+            consumer: rx.filter(|_| play.consumer),
             others: (0..play.sleepers.1).map(other).collect(),
             sleepers: vec![],
             served: vec![],

@@ -41,15 +41,18 @@ fn consumer(ring: &Ring<Item>) -> Consumer<Item> {
     rx
 }
 
-/// Puts the first `pushed` items in, of which the first `popped` go through.
-fn begin_with(ring: &Ring<Item>, popped: u64, pushed: u64) {
-    if pushed == 0 {
-        return;
-    }
-    let (mut tx, mut rx) = (producer(ring), consumer(ring));
+/// Puts the first `pushed` items in, of which the first `popped` go through. Whoever is not there comes for it.
+fn begin_with(
+    ring: &Ring<Item>,
+    tx: &mut Option<Producer<Item>>,
+    rx: &mut Option<Consumer<Item>>,
+    (popped, pushed): (u64, u64),
+) {
     for n in 0..pushed {
+        let tx = tx.get_or_insert_with(|| producer(ring));
         tx.push(item(n)).unwrap();
         if n < popped {
+            let rx = rx.get_or_insert_with(|| consumer(ring));
             assert_eq!(number(rx.pop().unwrap()), n);
         }
     }
