@@ -134,6 +134,21 @@ fn slots_come_back_out_of_order() {
     });
 }
 
+/// A run over slots that two consumers have freed: both are done with reading.
+#[test]
+fn a_run_covers_what_two_have_freed() {
+    check_crowd(|| {
+        let ring = ring(3, 2);
+        let mut producer = join(&ring, Role::Producer);
+        push(&mut producer, &[1, 2]);
+        let consumers = [join(&ring, Role::Consumer), join(&ring, Role::Consumer)];
+        let consumers =
+            consumers.map(|mut hand| thread::spawn(move || hand.pop(1, PeerLoss::Wait).is_ok()));
+        push(&mut producer, &[3, 4]);
+        assert_eq!(consumers.map(|hand| hand.join().unwrap()), [true; 2]);
+    });
+}
+
 /// One waits for two slots and another for one, and slots come singly: none sleeps beside what it waits for.
 #[test]
 fn who_waits_for_more_does_not_keep_others_asleep() {
