@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{Child, Shared, asleep, forked, until, wait_for_the_end, watched};
 use nix::sys::signal::Signal;
 use ringpipe::mpmc::{Options, Ring};
-use ringpipe::{DeadConsumer, PeerLoss, PopError, PushError, Role, Strategy};
+use ringpipe::{DeadConsumer, PeerLoss, PopError, PopTimeoutError, PushError, Role, Strategy};
 
 /// A stopped process with a claim on one item, which it releases when told to.
 fn stopped_consumer(ring: &Ring<u64>, go_on: Shared) -> Child {
@@ -220,4 +220,31 @@ fn holder(ring: &Ring<u64>, shared: Shared, n: usize) -> Child {
     });
     shared.until(0, n as u64);
     child
+}
+
+/// A sleeper that is stopped has lost its place in the kernel's queue, and a wake-up that it was promised goes to whoever
+/// sleeps, again and again. That one's timeout holds all the same.
+#[test]
+fn a_stopped_sleepers_promise_keeps_nobody_from_a_deadline() {
+    let (place, _watchdog) = watched("a stopped sleeper's promise");
+    let ring = Ring::<u64>::create(place.path(), 4).unwrap();
+    let stopped = forked(|| {
+        let mut rx = ring.consumer().unwrap();
+        rx.set_strategy(Strategy::Sleep);
+        let _ = rx.pop();
+        wait_for_the_end();
+    });
+    until(|| asleep(&ring, Role::Consumer) == 1);
+    stopped.signal(Signal::SIGSTOP);
+    until(|| asleep(&ring, Role::Consumer) == 0);
+    let (mut slow, mut fast) = (ring.producer().unwrap(), ring.producer().unwrap());
+    let mut rx = ring.consumer().unwrap();
+    rx.set_strategy(Strategy::Sleep);
+    let room = slow.reserve(1).unwrap();
+    fast.push(7).unwrap();
+    let got = rx.pop_timeout(Duration::from_millis(20));
+    assert_eq!(got, Err(PopTimeoutError::Timeout));
+    drop(room);
+    assert_eq!(rx.pop(), Ok(7));
+    stopped.kill();
 }

@@ -3,8 +3,8 @@
 //! This file holds the crate's only copies in and out of shared memory. Its soundness does not rest on
 //! the peer: a slot number is checked against the capacity that was validated when the ring was opened,
 //! items are plain data of which every bit pattern is a value, and what a peer writes at the wrong
-//! moment is at worst a wrong value. Within this process the two roles keep to disjoint slots: the
-//! indices say whose a slot is, and a role is held once.
+//! moment is at worst a wrong value. Within this process handles keep to disjoint slots: the indices of a
+//! pair, or the words of a shared ring, say whose a slot is.
 #![allow(unsafe_code)]
 
 use core::marker::PhantomData;
@@ -175,8 +175,8 @@ impl<'a, T: Item> Part<'a, T> {
 
     fn into_mut_slice(self) -> &'a mut [T] {
         let mut slice = NonNull::slice_from_raw_parts(self.base, self.len);
-        // SAFETY: as in `into_slice`; the slots are the producer's, whose only view is borrowed mutably
-        // for `'a`, and the halves of a run do not overlap.
+        // SAFETY: as in `into_slice`; the slots are the producer's that asks, by its index or by the word that
+        // names it, for as long as it holds them, and the halves of a run do not overlap.
         unsafe { slice.as_mut() }
     }
 }

@@ -110,7 +110,7 @@ impl<T: Item> Producer<T> {
     /// Pushes all items, in runs of at most [`Producer::run_limit`], waiting for the room of each.
     ///
     /// A run is one transaction: its items are next to each other, and it is there whole or, if this process dies
-    /// before it is, not at all.
+    /// before it is, not at all. No slot is kept for a run that waits: producers of single items may keep it waiting.
     ///
     /// # Errors
     ///

@@ -37,8 +37,9 @@ pub(crate) fn awake<R, E>(
 
 /// Lets those who were faster get on, for longer the more often that was so: whoever fights for a line makes all slow.
 #[inline]
-pub(crate) fn stand_back(lost: u32) {
+pub(crate) fn stand_back(lost: &mut u32) {
     if cfg!(not(loom)) {
-        (0..1_u32 << lost.min(7)).for_each(|_| core::hint::spin_loop());
+        (0..1_u32 << *lost).for_each(|_| core::hint::spin_loop());
+        *lost = (*lost + 1).min(7);
     }
 }

@@ -13,18 +13,19 @@ use crate::ring::{Fault, Role, spin};
 use crate::sync::Ordering;
 
 /// How often an operation starts over because others were faster: each time one of them got on. More is no ring's doing.
-const TRIES: u32 = 1 << 20;
+const TRIES: u32 = 1 << 24;
 
 impl Member {
     /// Claims slots to write, or says what is in the way.
     pub(super) fn look_free(&mut self, wish: Wish) -> Result<Sight<Hold>, Fault> {
-        for lost in 0..TRIES {
+        let mut lost = 0;
+        for _ in 0..TRIES {
             let place = self.frontier.place;
             let word = self.crew().word(place);
             if word == Word::free(place.lap) {
                 match self.claim_free(place, wish) {
                     Some(sight) => return Ok(sight),
-                    None => spin::stand_back(lost),
+                    None => spin::stand_back(&mut lost),
                 }
             } else if let Some(sight) = self.stopped_free(place, word)? {
                 return Ok(sight);
@@ -41,6 +42,8 @@ impl Member {
                 self.frontier.pass(word, &self.board, self.role);
                 Ok(None)
             }
+            // Others may have gone round very often since.
+            Stand::Never if self.frontier.jump(&self.board, self.role) => Ok(None),
             Stand::Never => Err(Fault::Corrupt),
         }
     }
@@ -122,7 +125,8 @@ impl Member {
                 );
                 Some(Sight::Short(end.position, owner.then(|| word.owner())))
             }
-            _ => None, // freed, or claimed, since it was counted
+            Stand::Never => Some(Sight::Nothing), // no state of a ring: told by the next look at it
+            _ => None,                            // freed, or claimed, since it was counted
         }
     }
 
@@ -150,14 +154,15 @@ impl Member {
         {
             return Ok(Sight::Found(hold));
         }
-        for lost in 0..TRIES {
+        let mut lost = 0;
+        for _ in 0..TRIES {
             let place = self.frontier.place;
             let word = self.crew().word(place);
             if word == Word::full(place.lap) {
                 let len = self.count(place, wish.most, Word::full);
                 match self.claim_run(place, len, word, Kind::Reading) {
                     Some(hold) => return Ok(Sight::Found(hold)),
-                    None => spin::stand_back(lost),
+                    None => spin::stand_back(&mut lost),
                 }
             } else if let Some(sight) = self.stopped_full(place, word)? {
                 return Ok(sight);
@@ -177,6 +182,7 @@ impl Member {
             }
             // The ring was gone round, and the slot is not done with: nothing was pushed behind the last item.
             (Stand::Before, Some(kind)) if kind != Kind::Free => return Ok(Some(Sight::Nothing)),
+            (Stand::Never, _) if self.frontier.jump(&self.board, self.role) => {}
             _ => return Err(Fault::Corrupt),
         }
         Ok(None)

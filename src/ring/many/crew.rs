@@ -111,13 +111,20 @@ impl<'a> Crew<'a> {
     /// Fills the entry of a number that has just been taken.
     fn enter(&self, number: u16, entry: &Entry, role: Role) {
         // It was free a moment ago. Somebody may have come and died since.
-        self.settle(number, entry);
-        sleepers::withdraw(self.board.crowd(), role, number);
+        let settled = self.settle(number, entry);
+        for role in [Role::Producer, Role::Consumer] {
+            sleepers::withdraw(self.board.crowd(), role, number);
+        }
         entry.moved.store(0, Ordering::Relaxed);
         let generation = entry.state.load(Ordering::Relaxed) >> 2;
         let next = state(generation.wrapping_add(1), role);
-        entry.state.store(next, Ordering::Relaxed);
+        // Release, E8: who sees the newcomer sees what became of the former holder's claim.
+        entry.state.store(next, Ordering::Release);
         roster::enter_shared(self.board.control(), role);
+        if settled {
+            // As after a burial. A fault shows to whoever waits next.
+            let _ = self.wake_both();
+        }
     }
 
     /// Gives a number up: in good order, with nothing left in hand, or as a death would.
@@ -165,23 +172,27 @@ impl<'a> Crew<'a> {
         if buried {
             // What was skipped or freed may be what others sleep for, of either role. While the number is held, a death
             // here adds what is owed to them.
-            self.fence.light(); // E3
-            self.wake_one(Role::Consumer, None)?;
-            self.wake_one(Role::Producer, None)?;
+            self.wake_both()?;
         }
         self.parking.give(number)?;
         Ok(buried)
     }
 
+    fn wake_both(&self) -> Result<(), ParkFault> {
+        self.wake_one(Role::Consumer, None)?;
+        self.wake_one(Role::Producer, None).map(drop)
+    }
+
     /// Promises a wake-up to one sleeper of `role`, if there is one besides `except`, and adds it.
     #[cold]
-    pub(crate) fn wake_one(&self, role: Role, except: Option<u16>) -> Result<(), ParkFault> {
+    pub(crate) fn wake_one(&self, role: Role, except: Option<u16>) -> Result<bool, ParkFault> {
+        self.fence.light(); // E3
         let words = sleepers::words(self.board.entries().len());
-        if sleepers::promise(self.board.crowd(), role, words, except) {
-            self.parking.wake(role)
-        } else {
-            Ok(())
+        let promised = sleepers::promise(self.board.crowd(), role, words, except);
+        if promised {
+            self.parking.wake(role)?;
         }
+        Ok(promised)
     }
 
     /// Puts in order what the former holder of a number left. Only whoever holds its semaphore calls this.
@@ -253,7 +264,8 @@ impl<'a> Crew<'a> {
         let capacity = self.board.words().len();
         let (second, rest) = (place.ahead(len, capacity), run - len);
         let note = (len << 12 | rest) as u64;
-        entry.split.store(note, Ordering::Relaxed);
+        // Release, E8: not before the words within the run were made full.
+        entry.split.store(note, Ordering::Release);
         self.give_back(second, rest);
         self.set(place, Word::owned(Kind::Reading, number, len, place.lap));
         // Release, E8: not before any of the above.

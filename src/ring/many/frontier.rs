@@ -71,6 +71,17 @@ impl Frontier {
         }
     }
 
+    /// Goes to where others have told that they came; `false` if that is no further. Acquire, E5.
+    #[cold]
+    pub(super) fn jump(&mut self, board: &Board, role: Role) -> bool {
+        let far = told(board, role).load(Ordering::Acquire);
+        let ahead = is_ahead(far, self.place.position);
+        if ahead {
+            self.place = Place::at(far, board.words().len());
+        }
+        ahead
+    }
+
     /// Goes on to the first position that no consumer has claimed.
     pub(super) fn past_taken(&mut self, board: &Board) -> Place {
         for _ in 0..STEPS {

@@ -71,7 +71,12 @@ impl Waiter<'_> {
         }
         match self.patience.strategy {
             Strategy::Spin => self.spin_on(until, look),
-            Strategy::SpinThenSleep | Strategy::Sleep => self.sleep_on(until, look),
+            Strategy::SpinThenSleep | Strategy::Sleep => {
+                let waited = self.sleep_on(until, look);
+                waited.inspect_err(|_| {
+                    self.withdraw();
+                })
+            }
         }
     }
 
@@ -104,7 +109,12 @@ impl Waiter<'_> {
             if robbed && again {
                 parking::nap();
             }
-            if let Some(stop) = self.ending(end) {
+            // A wake-up comes before a deadline that has passed meanwhile.
+            let late = until.is_some_and(parking::passed).then_some(Stop::TimedOut);
+            if let Some(stop) = self.ending(end).or(late) {
+                if robbed {
+                    self.crew.wake_one(self.role, Some(self.number))?;
+                }
                 return match look()? {
                     Sight::Found(found) => Ok(found),
                     _ => Err(stop),
@@ -148,8 +158,15 @@ impl Waiter<'_> {
             end: gone.then_some(last),
         };
         let worth_telling = news.short.is_some() || news.end.is_some();
-        if robbed || worth_telling && news != *passed_on {
+        if worth_telling && news != *passed_on {
             *passed_on = news;
+            // All of them: one that has been told already would not pass it on.
+            for _ in self.crew.board.entries() {
+                if !self.crew.wake_one(self.role, Some(self.number))? {
+                    break;
+                }
+            }
+        } else if robbed {
             self.crew.wake_one(self.role, Some(self.number))?;
         }
         Ok(())
@@ -275,7 +292,7 @@ impl Waiter<'_> {
         let others = (1..).zip(self.crew.board.entries());
         let mut others = others.filter(|(number, _)| *number != self.number);
         others.any(|(number, entry)| {
-            let role = role_of(entry.state.load(Ordering::Relaxed));
+            let role = role_of(entry.state.load(Ordering::Acquire)); // E8
             let place = Place::at(entry.claim.load(Ordering::Relaxed), capacity);
             let word = self.crew.word(place);
             let held = match word.kind() {
