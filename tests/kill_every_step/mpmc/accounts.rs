@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::VICTIMS;
-use super::crowd::Play;
+use super::play::Play;
 use crate::scene::{Fate, Stage};
 
 /// An item that has come to somebody who can tell.

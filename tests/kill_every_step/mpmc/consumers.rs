@@ -2,7 +2,8 @@
 
 use ringpipe::{DeadConsumer, Role};
 
-use super::crowd::{CONSUMER, Play, sweep};
+use super::crowd::sweep;
+use super::play::{CONSUMER, Play};
 use super::{CAPACITY, Hands};
 use crate::items::item;
 use crate::sleeper::Sleeps;

@@ -1,12 +1,14 @@
 //! A ring that several share, one of whom may be killed.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use ringpipe::mpmc::{Consumer, Producer, Ring};
-use ringpipe::{DeadConsumer, PopError, PopTimeoutError, PushError, Role};
+use ringpipe::{PopError, PopTimeoutError, PushError, Role};
 
 use super::accounts::Accounts;
 use super::heirs::die;
+use super::play::{ALL, Play};
 use super::{BESIDES, CAPACITY, Hands, SLEEPERS, VICTIMS};
 use super::{as_good_as_new, begin_with, consumer, drain, fill, made, producer};
 use crate::common::forked;
@@ -14,108 +16,8 @@ use crate::items::{Item, item, number};
 use crate::scene::{Fate, LONG, Scene, Stage};
 use crate::sleeper::{Sleeper, Sleeps};
 
-/// More than there are.
-const ALL: u64 = 10 * CAPACITY;
-
 /// How long each waits in turn where one of them can go on.
 const SHORT: Duration = Duration::from_millis(2);
-
-/// An operation, who does it, and beside whom.
-#[derive(Clone, Copy)]
-pub(super) struct Play {
-    pub(super) role: Role,
-    /// How many items have gone through the ring before, and how many are in it.
-    pub(super) before: u64,
-    pub(super) filled: u64,
-    pub(super) policy: DeadConsumer,
-    /// Who has just died, and with how many slots in hand.
-    pub(super) dead: Option<(Role, usize)>,
-    /// How many items the producer beside the victim has pushed behind that.
-    pub(super) behind: u64,
-    /// Whether there is another producer, and another consumer.
-    pub(super) producer: bool,
-    pub(super) consumer: bool,
-    /// Whether the other producer ends the feed while the victim is halted, after one more item.
-    pub(super) ends: bool,
-    /// How many others of that role sleep, and when they go to sleep.
-    pub(super) sleepers: (Role, u32),
-    pub(super) sleeps: Sleeps,
-    pub(super) act: fn(&Hands<'_>),
-    /// How many items the victim may have pushed, in the end the last; and whether they are one run.
-    pub(super) pushed: &'static [u64],
-    pub(super) run: bool,
-    /// How many items the victim may have taken.
-    pub(super) taken: &'static [u64],
-    /// How many items may come again.
-    pub(super) again: &'static [u64],
-    /// How many of its role may be known to have died if it was killed.
-    pub(super) deaths: &'static [u32],
-    /// How many items the others can at least push, and take, while the victim is halted.
-    pub(super) free: u64,
-    pub(super) spare: u64,
-}
-
-/// A producer beside another and a consumer, at a ring with nothing in it.
-pub(super) const PRODUCER: Play = Play {
-    role: Role::Producer,
-    before: 5, // the fourth of the next items is in the first slot again
-    filled: 0,
-    policy: DeadConsumer::Redeliver,
-    dead: None,
-    behind: 0,
-    producer: true,
-    consumer: true,
-    ends: false,
-    sleepers: (Role::Consumer, 0),
-    sleeps: Sleeps::Never,
-    act: |_| (),
-    pushed: &[0],
-    run: false,
-    taken: &[0],
-    again: &[0],
-    deaths: &[1],
-    free: 2,
-    spare: 0,
-};
-
-/// A consumer beside another and a producer, at a ring that is almost full.
-pub(super) const CONSUMER: Play = Play {
-    role: Role::Consumer,
-    filled: 7,
-    sleepers: (Role::Producer, 0),
-    free: 0,
-    spare: 1,
-    ..PRODUCER
-};
-
-impl Play {
-    pub(super) fn pushes(&self) -> bool {
-        self.role == Role::Producer
-    }
-
-    /// How many items are left to others if nobody pushes more.
-    fn share(&self) -> u64 {
-        if self.pushes() || self.producer {
-            ALL
-        } else {
-            self.filled - self.whole()
-        }
-    }
-
-    /// How many items pass if the victim does all that it was to do.
-    fn whole(&self) -> u64 {
-        let totals = if self.pushes() {
-            self.pushed
-        } else {
-            self.taken
-        };
-        *totals.last().expect("there is an outcome")
-    }
-
-    fn dead_of(&self, role: Role) -> u32 {
-        self.dead.is_some_and(|(dead, _)| dead == role).into()
-    }
-}
 
 /// What a sleeper comes back with.
 enum Woken {
@@ -287,6 +189,16 @@ impl<'a> Crowd<'a> {
         }
     }
 
+    /// So many items have passed: as many sleepers have what they waited for.
+    fn await_sleepers(&self, items: u64) {
+        let begin = Instant::now();
+        let awake = || self.sleepers.iter().filter(|sleeper| sleeper.is_awake());
+        while awake().count() < self.sleepers.len().min(items as usize) {
+            assert!(begin.elapsed() < LONG, "nobody woke the sleepers");
+            thread::yield_now();
+        }
+    }
+
     /// Gives those who sleep what they wait for, so that they wake if no wake-up was lost.
     fn help_sleepers(&mut self) {
         match self.play.sleepers.0 {
@@ -412,6 +324,9 @@ impl Scene for Crowd<'_> {
     }
 
     fn check(mut self, fate: Fate, stage: Stage) {
+        if self.play.sleepers.0 != self.play.role && self.play.sleeps == Sleeps::Before {
+            self.await_sleepers(stage.reported());
+        }
         self.help_sleepers();
         self.wake();
         self.others.clear();

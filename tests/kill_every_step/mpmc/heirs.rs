@@ -5,7 +5,8 @@ use std::mem::forget;
 use ringpipe::Role;
 use ringpipe::mpmc::Ring;
 
-use super::crowd::{CONSUMER, PRODUCER, Play, sweep};
+use super::crowd::sweep;
+use super::play::{CONSUMER, PRODUCER, Play};
 use super::{CAPACITY, Hands, consumer, producer};
 use crate::items::Item;
 

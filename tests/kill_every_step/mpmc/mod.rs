@@ -4,6 +4,7 @@ mod accounts;
 mod consumers;
 mod crowd;
 mod heirs;
+mod play;
 mod producers;
 
 use ringpipe::mpmc::{Consumer, Options, Producer, Ring};

@@ -2,7 +2,8 @@
 
 use ringpipe::Role;
 
-use super::crowd::{PRODUCER, Play, sweep};
+use super::crowd::sweep;
+use super::play::{PRODUCER, Play};
 use super::{CAPACITY, Hands};
 use crate::sleeper::Sleeps;
 
