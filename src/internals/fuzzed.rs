@@ -21,7 +21,7 @@ pub fn segment(bytes: &[u8]) {
     if facts.expected.item_size != 1 {
         return; // an opener of bytes would refuse it
     }
-    let view = View::<u8>::new(Arc::new(region), facts.capacity);
+    let view = View::<u8>::new(Arc::new(region), facts.payload(), facts.capacity);
     let parking = Arc::new(Local::new());
     let writer = Side::<u8, Write>::attach(view.clone(), Arc::clone(&parking) as _);
     let reader = Side::<u8, Read>::attach(view, parking);
