@@ -65,6 +65,17 @@ pub(crate) struct Patience {
     pub(crate) interruptible: bool,
 }
 
+impl Patience {
+    /// Whether the end of a sleep is the end of the wait.
+    pub(crate) fn ending(self, end: Wake) -> Option<Stop> {
+        match end {
+            Wake::TimedOut => Some(Stop::TimedOut),
+            Wake::Interrupted if self.interruptible => Some(Stop::Interrupted),
+            Wake::Interrupted | Wake::Token | Wake::Slice => None,
+        }
+    }
+}
+
 /// Why a wait ended without what was waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
@@ -212,7 +223,7 @@ impl Waiter<'_> {
             }
             let end = self.parking.sleep(self.role, until, reach)?;
             take_off(self.control, self.role);
-            if let Some(stop) = self.ending(end) {
+            if let Some(stop) = self.patience.ending(end) {
                 return look()?.ok_or(stop);
             }
         }
@@ -222,14 +233,6 @@ impl Waiter<'_> {
     fn announce(&self) {
         // Whatever was there, also what a hostile peer has left.
         sleepers(self.control, self.role).store(1, Ordering::Relaxed);
-    }
-
-    fn ending(&self, end: Wake) -> Option<Stop> {
-        match end {
-            Wake::TimedOut => Some(Stop::TimedOut),
-            Wake::Interrupted if self.patience.interruptible => Some(Stop::Interrupted),
-            Wake::Interrupted | Wake::Token | Wake::Slice => None,
-        }
     }
 
     fn spin_on<R>(

@@ -111,7 +111,7 @@ impl Waiter<'_> {
             }
             // A wake-up comes before a deadline that has passed meanwhile.
             let late = until.is_some_and(parking::passed).then_some(Stop::TimedOut);
-            if let Some(stop) = self.ending(end).or(late) {
+            if let Some(stop) = self.patience.ending(end).or(late) {
                 if robbed {
                     self.crew.wake_one(self.role, Some(self.number))?;
                 }
@@ -170,14 +170,6 @@ impl Waiter<'_> {
             self.crew.wake_one(self.role, Some(self.number))?;
         }
         Ok(())
-    }
-
-    fn ending(&self, end: Wake) -> Option<Stop> {
-        match end {
-            Wake::TimedOut => Some(Stop::TimedOut),
-            Wake::Interrupted if self.patience.interruptible => Some(Stop::Interrupted),
-            Wake::Interrupted | Wake::Token | Wake::Slice => None,
-        }
     }
 
     fn spin_on<R>(
