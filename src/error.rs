@@ -183,6 +183,24 @@ pub enum Error {
          noticed; rings across processes need a kernel that keeps it, such as Linux itself"
     )]
     NoUndo,
+    /// Nobody reads from the stream, and the opener would not wait: ENXIO, as open(2) gives for a FIFO.
+    #[error("{name} has no reader; start one, or open it with `Fifo::writer`, which waits")]
+    NoReader {
+        /// The name asked for.
+        name: Name,
+    },
+    /// Nobody came to the other end of the stream in time.
+    #[error("nobody opened the other end of {name} in time")]
+    TimedOut {
+        /// The name asked for.
+        name: Name,
+    },
+    /// A signal ended the wait for the other end of the stream.
+    #[error("{}", INTERRUPTED)]
+    Interrupted,
+    /// This process may not issue the barrier that the ring was made for.
+    #[error("{}", NO_BARRIER)]
+    NoBarrier,
     /// The ring's semaphores were removed under its users.
     #[error("{}", REMOVED)]
     Removed,
@@ -214,6 +232,8 @@ const REMOVED: &str = "the ring's semaphores were removed under its users, by `i
     system user)";
 const FORKED: &str = "this handle was inherited through fork; only the process that attached may use it: \
     take a new one from the `Ring` in the child";
+const NO_BARRIER: &str = "this process may not call membarrier(2), which the other participants of this stream count on \
+    (a seccomp filter may forbid it): allow the call, or create the stream in a process that may not either";
 const CORRUPT: &str = "the ring's indices are impossible: some process wrote into the segment; remove the \
     ring and create it anew";
 
@@ -238,7 +258,39 @@ impl From<ring::Fault> for Error {
                 field: "indices",
             },
             ring::Fault::Parking(fault) => fault.into(),
+            ring::Fault::NoBarrier => Self::NoBarrier,
         }
+    }
+}
+
+impl Error {
+    /// The number by which a pipe or FIFO would tell of this, or the kernel did: ENXIO, EEXIST, ENOENT, EACCES, ETIMEDOUT, EINTR
+    /// and others; `None` where they know no such error.
+    pub fn raw_os_error(&self) -> Option<i32> {
+        let errno = match self {
+            Self::NameTaken { .. } => Errno::EEXIST,
+            Self::NotFound { .. } | Self::Stale { .. } => Errno::ENOENT,
+            Self::NoReader { .. } => Errno::ENXIO,
+            Self::TimedOut { .. } => Errno::ETIMEDOUT,
+            Self::Interrupted => Errno::EINTR,
+            Self::Crowded { .. } => Errno::EMFILE,
+            Self::BadCapacity { .. } | Self::BadLimit { .. } | Self::BadName { .. } => {
+                Errno::EINVAL
+            }
+            Self::PermissionDenied { source, .. }
+            | Self::Limit { source, .. }
+            | Self::Call { source, .. } => *source,
+            Self::File { source, .. } => return source.raw_os_error(),
+            _ => return None,
+        };
+        Some(errno.raw())
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let like = error.raw_os_error().map(Self::from_raw_os_error);
+        Self::new(like.map_or(io::ErrorKind::Other, |like| like.kind()), error)
     }
 }
 
@@ -255,6 +307,9 @@ pub enum Fault {
     /// The semaphore set was removed. Never taken for the end of the feed.
     #[error("{}", REMOVED)]
     Removed,
+    /// This process may not issue the barrier that the ring was made for.
+    #[error("{}", NO_BARRIER)]
+    NoBarrier,
     /// A system call failed in a way that has no variant of its own.
     #[error("{call} failed: {source}")]
     Call {
@@ -269,6 +324,7 @@ impl From<ring::Fault> for Fault {
     fn from(fault: ring::Fault) -> Self {
         match fault {
             ring::Fault::Corrupt => Self::Corrupt,
+            ring::Fault::NoBarrier => Self::NoBarrier,
             ring::Fault::Parking(ParkFault::Removed) => Self::Removed,
             ring::Fault::Parking(ParkFault::System { call, errno }) => Self::Call {
                 call,

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`spsc`] | a ring with one producer and one consumer |
 //! | [`mpmc`] | a ring with any number of each |
+//! | [`stream`] | bytes, as through a pipe or FIFO |
 //! | [`sysv`] | the System V calls themselves, as safe functions |
 //!
 //! # Limits
@@ -42,6 +43,8 @@ mod ring;
 mod segment;
 #[cfg(not(loom))]
 pub mod spsc;
+#[cfg(not(loom))]
+pub mod stream;
 mod sync;
 #[cfg(not(loom))]
 mod sys;

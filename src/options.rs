@@ -10,7 +10,8 @@ use crate::name::Name;
 use crate::segment::{self, Access, Pages, Plan, Segment};
 use crate::sync::Arc;
 
-/// Which kind of ring [`Options`] are for: [`spsc::Kind`](crate::spsc::Kind) or [`mpmc::Kind`](crate::mpmc::Kind).
+/// Which kind of ring [`Options`] are for: [`spsc::Kind`](crate::spsc::Kind), [`mpmc::Kind`](crate::mpmc::Kind) or
+/// [`stream::Kind`](crate::stream::Kind).
 pub trait RingKind: sealed::Sealed {}
 
 pub(crate) mod sealed {
@@ -20,11 +21,13 @@ pub(crate) mod sealed {
         const KIND: u32;
         /// How many participants there can be unless told otherwise; 0 where each role has one holder.
         const PARTICIPANTS: usize;
+        /// How many items it holds unless told otherwise.
+        const CAPACITY: usize = 1024;
     }
 }
 
-/// How to create or open a ring; use it as [`spsc::Options`](crate::spsc::Options) or
-/// [`mpmc::Options`](crate::mpmc::Options).
+/// How to create or open a ring; use it as [`spsc::Options`](crate::spsc::Options),
+/// [`mpmc::Options`](crate::mpmc::Options) or [`stream::Options`](crate::stream::Options).
 ///
 /// # Examples
 ///
@@ -75,10 +78,10 @@ impl<K: RingKind> Default for Options<K> {
 }
 
 impl<K: RingKind> Options<K> {
-    /// Capacity 1024, mode 0600, owner and group of the process, no type name, memory allocated at creation.
+    /// Capacity 1024 (of a stream, [`DEFAULT_CAPACITY`](crate::stream::DEFAULT_CAPACITY)), mode 0600, owner and group of the process, no type name, memory allocated at creation.
     pub fn new() -> Self {
         Self {
-            capacity: 1024,
+            capacity: K::CAPACITY,
             type_name: String::new(),
             crew: Crew {
                 participants: K::PARTICIPANTS,

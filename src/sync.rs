@@ -12,7 +12,7 @@ mod imp {
         reason = "this is the file that the rule points to"
     )]
     pub(crate) use core::sync::atomic::{
-        AtomicU8, AtomicU32, AtomicU64, Ordering, compiler_fence, fence,
+        AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, compiler_fence, fence,
     };
     pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 }

@@ -46,6 +46,9 @@ pub(crate) struct Crowd {
     pub(crate) sleeping_producers: Line<Berths>,
     pub(crate) returned: Line<Returned>,
     pub(crate) tallies: Line<Tallies>,
+    /// Where producers, and consumers, take turns: whose it is. See `ring::turns`.
+    pub(crate) producers_turn: Line<AtomicU64>,
+    pub(crate) consumers_turn: Line<AtomicU64>,
 }
 
 /// One participant. Written by whoever holds its semaphore: itself while it lives, after that who clears up.
@@ -60,6 +63,8 @@ pub(crate) struct Entry {
     pub(crate) split: AtomicU64,
     /// Items that it has pushed or popped; for people.
     pub(crate) moved: AtomicU64,
+    /// Where there are turns: not 0 while it uses a turn that it keeps.
+    pub(crate) busy: AtomicU64,
 }
 
 #[cfg(not(loom))]
@@ -69,11 +74,14 @@ const _: () = {
     assert!(offset_of!(Crowd, returned) == 256);
     assert!(offset_of!(Crowd, tallies) == 384);
     assert!(offset_of!(Tallies, skipped) == 24);
-    assert!(size_of::<Crowd>() == 512);
+    assert!(offset_of!(Crowd, producers_turn) == 512);
+    assert!(offset_of!(Crowd, consumers_turn) == 640);
+    assert!(size_of::<Crowd>() == 768);
     assert!(offset_of!(Entry, state) == 0);
     assert!(offset_of!(Entry, claim) == 8);
     assert!(offset_of!(Entry, split) == 16);
     assert!(offset_of!(Entry, moved) == 24);
+    assert!(offset_of!(Entry, busy) == 32);
     assert!(size_of::<Entry>() == 128);
 };
 
@@ -94,6 +102,8 @@ impl Crowd {
                 dropped: AtomicU64::new(0),
                 skipped: AtomicU64::new(0),
             }),
+            producers_turn: Line(AtomicU64::new(0)),
+            consumers_turn: Line(AtomicU64::new(0)),
         }
     }
 }
@@ -106,6 +116,7 @@ impl Entry {
             claim: AtomicU64::new(0),
             split: AtomicU64::new(0),
             moved: AtomicU64::new(0),
+            busy: AtomicU64::new(0),
         }
     }
 }
@@ -130,10 +141,13 @@ pub(crate) fn spans(at: usize) -> Vec<(&'static str, core::ops::Range<usize>)> {
     ];
     spans.extend(tallies.map(|(name, span)| (name, shifted(line(3), span))));
     spans.extend([
+        ("producers_turn", line(4)..line(4) + 8),
+        ("consumers_turn", line(5)..line(5) + 8),
         ("state", span_of!(Entry, state)),
         ("claim", span_of!(Entry, claim)),
         ("split", span_of!(Entry, split)),
         ("moved", span_of!(Entry, moved)),
+        ("busy", span_of!(Entry, busy)),
     ]);
     spans
 }

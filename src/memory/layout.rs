@@ -90,7 +90,7 @@ mod whole {
     const READY: u32 = 0x5245_4459;
     /// Room for the ring's path, in bytes. A longer path is not stored.
     pub(crate) const NAME_MAX: usize = 1024;
-    /// The highest policy there is.
+    /// The highest policy there is, of any kind of ring.
     const POLICY_MAX: u32 = 1;
     /// The largest alignment an item may ask for.
     pub(crate) const ALIGN_MAX: usize = 4096;
@@ -167,6 +167,16 @@ mod whole {
         assert!(align_of::<Header>() == ALIGN_MAX);
     };
 
+    /// What the header calls the kinds of rings.
+    pub(crate) mod kind {
+        /// One producer, one consumer.
+        pub(crate) const SPSC: u32 = 1;
+        /// Any number of each.
+        pub(crate) const MPMC: u32 = 2;
+        /// Bytes; any number of each, who take turns.
+        pub(crate) const STREAM: u32 = 3;
+    }
+
     /// What a ring is made for, as its creator sets it and each opener demands it.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) struct Expected {
@@ -219,12 +229,18 @@ mod whole {
 
     /// The extent of a ring of `capacity` items of `item_size` bytes, if a segment can be so large.
     ///
-    /// Where there are participants, their entries come behind the header, then a word for each slot.
-    pub(crate) fn extent(crew: Crew, capacity: usize, item_size: usize) -> Option<Extent> {
+    /// Where there are participants, their entries come behind the header; where they claim slots, then a word for each slot.
+    pub(crate) fn extent(
+        kind: u32,
+        crew: Crew,
+        capacity: usize,
+        item_size: usize,
+    ) -> Option<Extent> {
         let table = crew.participants.checked_mul(size_of::<Entry>())?;
-        let words = match crew.participants {
-            0 => 0,
-            _ => capacity.checked_mul(size_of::<u64>())?,
+        let words = if kind == kind::STREAM || crew.participants == 0 {
+            0
+        } else {
+            capacity.checked_mul(size_of::<u64>())?
         };
         let behind = table.checked_add(words)?;
         let payload = size_of::<Header>()
@@ -337,7 +353,10 @@ mod whole {
         }
 
         fn extent(&self) -> Option<Extent> {
-            extent(self.crew, self.capacity, self.expected.item_size)
+            let Expected {
+                kind, item_size, ..
+            } = self.expected;
+            extent(kind, self.crew, self.capacity, item_size)
         }
 
         fn check(self, actual_size: usize, payload: usize) -> Result<Self, Unfit> {

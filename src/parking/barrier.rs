@@ -45,6 +45,11 @@ mod real {
             }
         }
 
+        /// Whether this process can both answer others' barriers and issue its own.
+        pub(crate) fn is_answered() -> bool {
+            Self::of_publisher() == Self::Compiler && heavy_barrier() == Reach::All
+        }
+
         /// E3, the publisher's half.
         #[inline(always)]
         pub(crate) fn light(self) {

@@ -238,9 +238,10 @@ impl Parking for Local {
         Ok(())
     }
 
-    fn join(&self, number: u16, role: Role) -> Result<bool, ParkFault> {
+    fn join(&self, number: u16, role: Role, beside: Option<Role>) -> Result<bool, ParkFault> {
         let mut books = self.open();
-        let free = !books.numbers.contains_key(&number);
+        let company = beside.is_none_or(|role| books.attached[index(role)] > 0);
+        let free = company && !books.numbers.contains_key(&number);
         if free {
             let held = Held {
                 process: self.process,
@@ -250,6 +251,16 @@ impl Parking for Local {
             books.attached[index(role)] += 1;
         }
         Ok(free)
+    }
+
+    fn found(&self, number: u16, role: Role) -> Result<bool, ParkFault> {
+        let mut books = self.open();
+        let first = books.attached == [0, 0];
+        if first && let Some(held) = books.numbers.get_mut(&number) {
+            held.role = Some(role);
+            books.attached[index(role)] += 1;
+        }
+        Ok(first)
     }
 
     fn leave(&self, number: u16, role: Role) -> Result<(), ParkFault> {

@@ -11,7 +11,7 @@ pub(crate) use local::Local;
 #[cfg(not(loom))]
 pub(crate) use sysv::{Semaphores, operations, set_size};
 #[cfg(not(loom))]
-pub(crate) use time::{Deadline, Pulse, SLICE, Stopwatch, nap, passed};
+pub(crate) use time::{Deadline, Pulse, SLICE, Stopwatch, Vouched, nap, passed};
 
 /// Why the books cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,27 @@ mod time {
             self.0.elapsed() > AWAKE
         }
     }
+
+    /// Says whether what the kernel said of the peers a moment ago will do.
+    ///
+    /// A process cannot learn of another's death sooner than the kernel tells: the semaphores come first, and between them
+    /// and the end of a waitpid(2) or the like lie several system calls' time. So an answer that is younger than that is as good as a
+    /// new one, to whoever has no clock that is finer.
+    #[derive(Debug, Default)]
+    pub(crate) struct Vouched(Option<Instant>);
+
+    impl Vouched {
+        pub(crate) fn is_fresh(&self) -> bool {
+            self.0.is_some_and(|since| since.elapsed() < VOUCHED)
+        }
+
+        pub(crate) fn renew(&mut self) {
+            self.0 = Some(Instant::now());
+        }
+    }
+
+    /// How long an answer is fresh.
+    const VOUCHED: Duration = Duration::from_micros(2);
 
     /// Says when it is time to ask the kernel whether the peer lives.
     ///

@@ -47,7 +47,7 @@ pub(crate) fn set_size(participants: usize) -> i32 {
 
 /// How many operations at once a ring with so many participants takes.
 pub(crate) fn operations(participants: usize) -> usize {
-    if participants == 0 { 6 } else { 7 }
+    if participants == 0 { 6 } else { 9 }
 }
 
 /// What a set says of itself.
@@ -91,6 +91,8 @@ impl Semaphores {
         let [low, middle, high] = digits(segment);
         // A semaphore operation of 0 means "wait for zero", which a fresh set's are.
         let ops = [
+            SemOp::wait_zero(EMPTY),
+            SemOp::wait_zero(FULL),
             SemOp::wait_zero(CONSUMERS),
             SemOp::wait_zero(PRODUCERS),
             SemOp::add(MARK, MARKS[0]),
@@ -271,8 +273,12 @@ impl Parking for Semaphores {
         }
     }
 
-    fn join(&self, number: u16, role: Role) -> Result<bool, ParkFault> {
-        self.run_draining(&[
+    fn join(&self, number: u16, role: Role, beside: Option<Role>) -> Result<bool, ParkFault> {
+        // Down and up again: possible only while there is somebody, and seen by nobody.
+        let company = beside.map(counter);
+        let company = company.map(|count| [SemOp::take(count, 1).nowait(), SemOp::add(count, 1)]);
+        let company = company.iter().flatten().copied();
+        let joining = [
             SemOp::wait_zero(life(number)).nowait(),
             SemOp::add(life(number), 1).undo(),
             SemOp::add(counter(role), 1).undo(),
@@ -281,6 +287,15 @@ impl Parking for Semaphores {
             SemOp::take(FULL, 1).undo(),
             SemOp::add(EMPTY, 1),
             SemOp::take(EMPTY, 1).undo(),
+        ];
+        self.run_draining(&company.chain(joining).collect::<Vec<_>>())
+    }
+
+    fn found(&self, _: u16, role: Role) -> Result<bool, ParkFault> {
+        self.run_draining(&[
+            SemOp::wait_zero(PRODUCERS).nowait(),
+            SemOp::wait_zero(CONSUMERS).nowait(),
+            SemOp::add(counter(role), 1).undo(),
         ])
     }
 

@@ -22,6 +22,7 @@
 //! | E8 | a note in the own entry, before the claim, the cut or the vacancy | who clears up after a death | what the dead one was about to do |
 //! | E9 | who returns items raises the flag | who takes the flag down, and looks | the returned words |
 
+pub(crate) mod crew;
 mod cursor;
 mod handshake;
 #[cfg(not(loom))] // loom has no time in which a peer could get ahead
@@ -30,6 +31,7 @@ pub(crate) mod many;
 pub(crate) mod roster;
 mod side;
 mod spin;
+pub(crate) mod turns;
 
 pub(crate) use cursor::Run;
 #[cfg(loom)]
@@ -52,6 +54,8 @@ pub(crate) enum Fault {
     Corrupt,
     /// The books cannot be kept.
     Parking(ParkFault),
+    /// This process may not issue the barrier that the ring was made for.
+    NoBarrier,
 }
 
 impl From<cursor::Corrupt> for Fault {
@@ -140,8 +144,11 @@ pub(crate) trait Parking: Send + Sync + core::fmt::Debug {
     fn wake(&self, role: Role) -> Result<(), ParkFault>;
 
     /// Takes a participant's number, and a role that others may hold too, in one step. `Ok(false)` when somebody has
-    /// the number.
-    fn join(&self, number: u16, role: Role) -> Result<bool, ParkFault>;
+    /// the number, or nobody is in the role `beside`.
+    fn join(&self, number: u16, role: Role, beside: Option<Role>) -> Result<bool, ParkFault>;
+
+    /// Takes a role beside that number, which was taken without one, if nobody has any role, in one step.
+    fn found(&self, number: u16, role: Role) -> Result<bool, ParkFault>;
 
     /// Gives both up, with the same wake-ups as a death.
     fn leave(&self, number: u16, role: Role) -> Result<(), ParkFault>;

@@ -172,6 +172,8 @@ fn is_empty(region: &Arc<Region>, facts: &Facts) -> bool {
         kind::MPMC => participants::board(region, facts).is_some_and(|board| {
             outside::pending(&board, DeadConsumer::of_code(facts.crew.policy)) == 0
         }),
+        // What is in a stream that nobody has open is discarded by the next to open it.
+        kind::STREAM => true,
         _ => false,
     }
 }

@@ -18,6 +18,7 @@ pub use survey::{RingState, Side, Status, list};
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub(crate) use crate::memory::kind;
 pub(crate) use create::create;
 pub(crate) use open::open;
 pub(crate) use remove::{remove, remove_itself};
@@ -40,14 +41,6 @@ mod note {
     pub(super) const REMOVED: u32 = 1;
     /// The creator has not come to giving it a name.
     pub(super) const UNNAMED: u32 = 2;
-}
-
-/// What the header calls the kinds of rings.
-pub(crate) mod kind {
-    /// One producer, one consumer.
-    pub(crate) const SPSC: u32 = 1;
-    /// Any number of each.
-    pub(crate) const MPMC: u32 = 2;
 }
 
 /// Who may use a ring. Set explicitly: System V objects know no umask.
@@ -80,7 +73,9 @@ pub(crate) struct Plan {
 impl Plan {
     /// Where what lies in the segment, if there can be such a ring.
     pub(crate) fn extent(&self) -> Result<Extent, Error> {
-        let Expected { item_size, .. } = self.expected;
+        let Expected {
+            kind, item_size, ..
+        } = self.expected;
         let bad = |why| Error::BadCapacity {
             capacity: self.capacity,
             item_size,
@@ -89,7 +84,7 @@ impl Plan {
         if self.capacity == 0 {
             return Err(bad("it would hold nothing"));
         }
-        extent(self.crew, self.capacity, item_size)
+        extent(kind, self.crew, self.capacity, item_size)
             .ok_or_else(|| bad("it would exceed the address space"))
     }
 }

@@ -273,6 +273,7 @@ pub(super) fn kind_name(kind: u32) -> String {
     match kind {
         kind::SPSC => "spsc".into(),
         kind::MPMC => "mpmc".into(),
+        kind::STREAM => "stream".into(),
         other => format!("unknown ({other})"),
     }
 }

@@ -43,13 +43,18 @@ pub struct Tallies {
     pub skipped: u64,
 }
 
-/// The table and the words of a ring whose roles are shared, to be read; `None` if it is of another kind, or cannot be.
+/// The table and, where they claim slots, the words of a ring whose roles are shared, to be read; `None` if it is of another
+/// kind, or cannot be.
 pub(super) fn board(region: &Arc<Region>, facts: &Facts) -> Option<Board> {
-    let participants = facts.crew.participants;
-    if facts.expected.kind != kind::MPMC || participants == 0 {
-        return None;
+    let words = match facts.expected.kind {
+        kind::MPMC => facts.capacity,
+        kind::STREAM => 0,
+        _ => return None,
+    };
+    match facts.crew.participants {
+        0 => None,
+        participants => Board::fitting(Arc::clone(region), participants, words),
     }
-    Board::fitting(Arc::clone(region), participants, facts.capacity)
 }
 
 /// All that are in the table of a segment, by their numbers.

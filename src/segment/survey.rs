@@ -74,9 +74,9 @@ pub struct Status {
     pub capacity: usize,
     /// Items in it at this moment that nobody has taken.
     pub len: usize,
-    /// Items ever published; where roles are shared, slots ever claimed for items.
+    /// Items ever published; in an mpmc ring, slots ever claimed for items.
     pub produced: u64,
-    /// Items ever released; where roles are shared, those ever taken, and slots that were skipped.
+    /// Items ever released; in an mpmc ring, those ever taken, and slots that were skipped.
     pub consumed: u64,
     /// Bytes of the segment.
     pub segment_size: usize,
@@ -90,7 +90,7 @@ pub struct Status {
     pub participants: Vec<Participant>,
     /// Where roles are shared, what became of what the dead had in hand.
     pub tallies: Tallies,
-    /// Where roles are shared, what becomes of the items that a consumer holds when it dies.
+    /// In an mpmc ring, what becomes of the items that a consumer holds when it dies.
     pub dead_consumer: Option<DeadConsumer>,
     /// Permission bits.
     pub mode: u32,
@@ -155,12 +155,12 @@ fn describe(segment: &Segment, known: &ShmStat) -> Status {
         semaphores,
         ..
     } = segment;
-    let shared = facts.expected.kind == kind::MPMC;
+    let kind = facts.expected.kind;
     let participants = participants::participants(segment);
     let control = &region.header().control;
     let (len, [produced, consumed]) = match participants::board(region, facts) {
-        Some(board) => (frontier::len(&board), frontier::both(&board)),
-        None => (
+        Some(board) if kind == kind::MPMC => (frontier::len(&board), frontier::both(&board)),
+        _ => (
             ring::len(control, facts.capacity),
             // Relaxed: figures for people.
             [&control.produced, &control.consumed].map(|index| index.load(Ordering::Relaxed)),
@@ -177,7 +177,7 @@ fn describe(segment: &Segment, known: &ShmStat) -> Status {
     Status {
         set: Some(SemId::from_raw(facts.sem_id)),
         state,
-        kind: open::kind_name(facts.expected.kind),
+        kind: open::kind_name(kind),
         item_size: facts.expected.item_size,
         capacity: facts.capacity,
         len,
@@ -186,10 +186,14 @@ fn describe(segment: &Segment, known: &ShmStat) -> Status {
         segment_size: facts.segment_size,
         producer: side(segment, Role::Producer, &participants),
         consumer: side(segment, Role::Consumer, &participants),
-        participant_limit: if shared { facts.crew.participants } else { 0 },
+        participant_limit: if kind == kind::SPSC {
+            0
+        } else {
+            facts.crew.participants
+        },
         participants,
         tallies: participants::tallies(segment),
-        dead_consumer: shared.then(|| DeadConsumer::of_code(facts.crew.policy)),
+        dead_consumer: (kind == kind::MPMC).then(|| DeadConsumer::of_code(facts.crew.policy)),
         creator: facts.creator,
         created: facts.created,
         ..half_made_as(name_of(known, region), *id, known)
@@ -205,9 +209,9 @@ fn side(segment: &Segment, role: Role, participants: &[Participant]) -> Side {
         .filter(|one| one.alive && one.role == role);
     let pid = match (segment.facts.expected.kind, attached) {
         (_, 0) => None,
-        (kind::MPMC, 1) => alive.next().map(|one| one.pid),
-        (kind::MPMC, _) => None,
-        _ => Some(semaphores.last_holder(role).unwrap_or(0)),
+        (kind::SPSC, _) => Some(semaphores.last_holder(role).unwrap_or(0)),
+        (_, 1) => alive.next().map(|one| one.pid),
+        _ => None,
     };
     Side {
         attached,

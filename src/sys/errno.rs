@@ -38,6 +38,12 @@ impl Errno {
     pub const EINTR: Self = Self(libc::EINTR);
     /// No such device or address.
     pub const ENXIO: Self = Self(libc::ENXIO);
+    /// As many files as there may be are open.
+    pub const EMFILE: Self = Self(libc::EMFILE);
+    /// Nobody reads the other end.
+    pub const EPIPE: Self = Self(libc::EPIPE);
+    /// The time is over.
+    pub const ETIMEDOUT: Self = Self(libc::ETIMEDOUT);
     /// More elements than the call takes.
     pub const E2BIG: Self = Self(libc::E2BIG);
     /// It would have to sleep, or the time is over.
@@ -89,11 +95,14 @@ impl Errno {
     }
 }
 
-const NAMES: [(Errno, &str); 17] = [
+const NAMES: [(Errno, &str); 20] = [
     (Errno::EPERM, "EPERM"),
     (Errno::ENOENT, "ENOENT"),
     (Errno::EINTR, "EINTR"),
     (Errno::ENXIO, "ENXIO"),
+    (Errno::EMFILE, "EMFILE"),
+    (Errno::EPIPE, "EPIPE"),
+    (Errno::ETIMEDOUT, "ETIMEDOUT"),
     (Errno::E2BIG, "E2BIG"),
     (Errno::EAGAIN, "EAGAIN"),
     (Errno::ENOMEM, "ENOMEM"),

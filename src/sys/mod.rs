@@ -9,6 +9,7 @@
 //! Depends on nothing else in the crate.
 
 pub(crate) mod errno;
+pub(crate) mod fd;
 pub(crate) mod file;
 pub(crate) mod fork;
 mod guarded;

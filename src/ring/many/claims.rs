@@ -4,11 +4,10 @@
 //! place is noted in the claimer's entry (E8). A position is only ever claimed when all before it are. So words that were seen
 //! free behind a first word that the claim still found free, are free; and full ones are full.
 
-use super::crew::count;
 use super::member::{Hold, Member, Wish};
 use super::place::Place;
-use super::wait::Sight;
 use super::word::{Kind, Stand, Word};
+use crate::ring::crew::{Sight, count};
 use crate::ring::{Fault, Role, spin};
 use crate::sync::Ordering;
 

@@ -1,9 +1,9 @@
 //! How slots are handed over, and whom that wakes.
 
 use super::member::{Hold, Member};
-use super::sleepers;
 use super::word::{Kind, Stand, Word};
 use crate::ring::Role;
+use crate::ring::crew::sleepers;
 use crate::sync::Ordering;
 
 impl Member {

@@ -1,15 +1,14 @@
 //! One participant: what producers and consumers of a shared ring have in common.
 
-use super::crew::{Crew, DeadConsumer};
 use super::frontier::Frontier;
 #[cfg(not(loom))]
 use super::frontier::told;
 use super::place::Place;
-use super::sleepers;
-use super::wait::{Sight, Waiter};
 use super::word::RUN_MAX;
+use super::words::DeadConsumer;
 use crate::memory::{Board, Entry};
 use crate::parking::{Deadline, Fence, ParkFault, Pulse};
+use crate::ring::crew::{Crew, Estate, Sight, Waiter, sleepers};
 use crate::ring::{Fault, Parking, Patience, Role, Stop};
 #[cfg(not(loom))]
 use crate::ring::{Strategy, heels};
@@ -64,9 +63,9 @@ impl Member {
             board: &board,
             parking: &*parking,
             fence,
-            policy,
+            estate: Estate::Claims(policy),
         };
-        let Some(number) = crew.join(role)? else {
+        let Some(number) = crew.join(role, None)? else {
             return Ok(None);
         };
         let frontier = Frontier::of(&board, role);
@@ -99,7 +98,7 @@ impl Member {
             board: &self.board,
             parking: &*self.parking,
             fence: self.fence,
-            policy: self.policy,
+            estate: Estate::Claims(self.policy),
         }
     }
 
@@ -197,7 +196,7 @@ impl Member {
                 board,
                 parking,
                 fence: self.fence,
-                policy: self.policy,
+                estate: Estate::Claims(self.policy),
             },
             role: self.role,
             number: self.number,

@@ -2,22 +2,18 @@
 //!
 //! The popular layouts (a ticket, a sequence number, head and tail of a reservation) cannot be repaired after SIGKILL: nobody
 //! knows who had claimed a slot. Here the claim is made on the slot's own word, and carries its owner's number ([`word`]).
-//! [`member`] claims and hands over, [`crew`] knows who takes part and clears up after the dead, [`wait`] sleeps; `outside`
-//! looks on.
+//! [`member`] claims and hands over, `words` sets the words, `ending` knows when nothing will come; `outside` looks on. Who takes
+//! part, who clears up and how one waits is said in [`crate::ring::crew`].
 
 mod claims;
-mod crew;
+mod ending;
 pub(crate) mod frontier;
 mod hand;
 mod member;
 #[cfg(not(loom))]
 pub(crate) mod outside;
 mod place;
-mod sleepers;
-mod wait;
 mod word;
-
-pub use crew::DeadConsumer;
+mod words;
 pub(crate) use member::{Hold, Member, Wish};
-#[cfg(not(loom))]
-pub(crate) use wait::Sight;
+pub use words::DeadConsumer;

@@ -3,11 +3,11 @@
 //! Loads only, and relaxed ones, so that memory that is mapped for reading will do; and nothing that is read is believed:
 //! any bytes give an answer.
 
-use super::crew::{DeadConsumer, role_of};
-use super::sleepers;
 use super::word::{Kind, Word};
+use super::words::DeadConsumer;
 use crate::memory::Board;
 use crate::ring::Role;
+use crate::ring::crew::{role_of, sleepers};
 use crate::sync::{AtomicU64, Ordering};
 
 /// A participant, as its entry has it.
@@ -93,7 +93,7 @@ fn uncut(words: &[AtomicU64], at: usize, run: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::{Crew, Region, extent};
+    use crate::memory::{Crew, Region, extent, kind};
     use crate::sync::Arc;
 
     fn board(words: &[Word]) -> Board {
@@ -102,7 +102,7 @@ mod tests {
             participants,
             policy: 0,
         };
-        let size = extent(crew, capacity, 1).unwrap().size;
+        let size = extent(kind::MPMC, crew, capacity, 1).unwrap().size;
         let board = Board::new(
             Arc::new(Region::on_heap(size).unwrap()),
             participants,

@@ -11,25 +11,21 @@
 //! are, or anybody who learns that the other role is empty and waits on. Once for each state of things, or they would
 //! wake one another for ever.
 //!
-//! Who is stopped by a slot in somebody's hands asks the kernel whether that one lives, before it sleeps; and who is told
-//! that nothing will come, first makes sure that no consumer that lives has something in hand that might be returned.
+//! Who is stopped by a slot or a turn in somebody's hands asks the kernel whether that one lives, before it sleeps; and who is
+//! told that nothing will come, first makes sure that no consumer that lives has something in hand that might be returned.
 
-use super::crew::{Crew, role_of};
-use super::frontier::Frontier;
-use super::place::Place;
 use super::sleepers::{self, Found};
-use super::word::{Kind, Stand};
+use super::{Crew, Estate};
 use crate::parking::{self, Deadline, Pulse};
 use crate::ring::roster::{Entry, State};
 use crate::ring::{Fault, Patience, PeerLoss, Role, Stop, Strategy, Wake, handshake, spin};
-use crate::sync::Ordering;
 
 /// What a look has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sight<R> {
     Found(R),
     Nothing,
-    /// A slot in the hands of that participant is in the way.
+    /// A slot, or the turn, in the hands of that participant is in the way.
     Held(u16),
     /// Something, up to that position, but less than was wanted; and in whose hands the slot there is, if in anybody's.
     Short(u64, Option<u16>),
@@ -152,7 +148,7 @@ impl Waiter<'_> {
         }
         let (control, parking) = (self.crew.board.control(), self.crew.parking);
         let (attached, last) = handshake::look_at_peer(control, parking, self.role)?;
-        let gone = !attached && last.state != State::Never;
+        let gone = !attached && self.is_end(last);
         let news = News {
             short,
             end: gone.then_some(last),
@@ -231,18 +227,28 @@ impl Waiter<'_> {
                 return Ok(true);
             }
         }
-        // What a dead consumer had in hand lies behind the head, where it stops nobody: it is asked for.
-        Ok(self.role == Role::Consumer && self.crew.bury_all()?)
+        match self.crew.estate {
+            // What a dead consumer had in hand lies behind the head, where it stops nobody: it is asked for.
+            Estate::Claims(_) => Ok(self.role == Role::Consumer && self.crew.bury_all()?),
+            Estate::Turn => Ok(false),
+        }
     }
 
     /// After the other role was found empty: what its holders have done before, was done (E4).
     ///
     /// For a consumer, nothing will come if nothing is there, then no other has anything in hand, and nothing was returned
-    /// meanwhile.
+    /// meanwhile. Where there are turns, it is enough that nothing is there: whoever has the turn has taken nothing yet.
     fn last_look<R>(
         &self,
         look: &mut impl FnMut() -> Result<Sight<R>, Fault>,
     ) -> Result<(Option<R>, Option<u64>), Stop> {
+        if let Estate::Turn = self.crew.estate {
+            return match look()? {
+                Sight::Found(found) => Ok((Some(found), None)),
+                Sight::Held(_) if self.role == Role::Consumer => Ok((None, None)),
+                _ => Err(Stop::Gone),
+            };
+        }
         self.crew.bury_all()?;
         for _ in 0..LOOKS {
             let returned = self.times_returned();
@@ -259,40 +265,17 @@ impl Waiter<'_> {
         Ok((None, None))
     }
 
-    fn times_returned(&self) -> u32 {
-        let times = &self.crew.board.crowd().returned.times;
-        times.load(Ordering::Relaxed) // ordered by the words that are looked at: see `Crew::give_back`
-    }
-
     fn peers_gone(&self) -> Result<bool, Stop> {
         let (control, parking) = (self.crew.board.control(), self.crew.parking);
         let (attached, last) = handshake::look_at_peer(control, parking, self.role)?;
-        Ok(!attached && last.state != State::Never)
+        Ok(!attached && self.is_end(last))
     }
 
-    /// Whether something is returned: another consumer has taken the flag down, and is about to find it. Should that one die
-    /// before, the flag is raised anew.
-    fn others_seek(&self) -> bool {
-        let from = Frontier::of(self.crew.board, Role::Consumer).past_taken(self.crew.board);
-        let mut taken = self.crew.taken_places(from);
-        taken.any(|place| self.crew.returned_at(place).is_some())
-    }
-
-    /// Whether another consumer has items in hand, or has returned some that nobody has taken up.
-    fn others_hold(&self) -> bool {
-        let capacity = self.crew.board.words().len();
-        let others = (1..).zip(self.crew.board.entries());
-        let mut others = others.filter(|(number, _)| *number != self.number);
-        others.any(|(number, entry)| {
-            let role = role_of(entry.state.load(Ordering::Acquire)); // E8
-            let place = Place::at(entry.claim.load(Ordering::Relaxed), capacity);
-            let word = self.crew.word(place);
-            let held = match word.kind() {
-                Some(Kind::Reading) => word.owner() == number,
-                Some(Kind::Returned) => word.stand(place.lap) == Stand::Now,
-                _ => false,
-            };
-            held && role == Some(Role::Consumer)
-        })
+    /// Whether it is an end that nobody is there: a pipe's, also if nobody ever was.
+    fn is_end(&self, last: Entry) -> bool {
+        match self.crew.estate {
+            Estate::Claims(_) => last.state != State::Never,
+            Estate::Turn => true,
+        }
     }
 }

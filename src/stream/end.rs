@@ -1,0 +1,277 @@
+//! What the two ends have in common: a participant, whose it is, and how it waits.
+
+use std::thread;
+use std::time::Duration;
+
+use super::PIPE_BUF;
+use super::halt::Halt;
+use super::readiness::Readiness;
+use super::ways::Ways;
+use crate::error::{Error, Fault};
+use crate::halt::after;
+use crate::mpmc::Peers;
+use crate::parking::{Deadline, Vouched};
+use crate::ring::crew::Sight;
+use crate::ring::turns::{Member, Place};
+use crate::ring::{Patience, PeerLoss, Role, Strategy, roster};
+use crate::segment::Segment;
+use crate::sync::Arc;
+use crate::sys::fork::{self, Incarnation};
+
+/// How long a nonblocking operation waits for another's to be done with the turn.
+const COURTESY: Duration = Duration::from_millis(1);
+
+/// How many bytes are copied before the other side may begin with them.
+pub(super) const SHARE: usize = 32 << 10;
+
+/// A participant with its owner.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) member: Member,
+    role: Role,
+    place: Place,
+    incarnation: Incarnation,
+    pub(super) ways: Arc<Ways>,
+    strategy: Strategy,
+    vouched: Vouched,
+    /// How many writers there had been when a reader was opened without waiting for one.
+    unmet: Option<u64>,
+    /// Keeps the name and the semaphores' id.
+    segment: Option<Arc<Segment>>,
+    /// Whether it has left already.
+    ended: bool,
+}
+
+impl End {
+    pub(super) fn new(
+        member: Member,
+        role: Role,
+        place: Place,
+        ways: Arc<Ways>,
+        segment: Option<Arc<Segment>>,
+    ) -> Self {
+        Self {
+            member,
+            role,
+            place,
+            incarnation: fork::incarnation(),
+            ways,
+            strategy: Strategy::default(),
+            vouched: Vouched::default(),
+            unmet: None,
+            segment,
+            ended: false,
+        }
+    }
+
+    /// Takes part in a role; its settings are its own, or those of whom it is a clone.
+    pub(super) fn join(
+        place: &Place,
+        role: Role,
+        ways: Arc<Ways>,
+        segment: Option<Arc<Segment>>,
+    ) -> Result<Self, Error> {
+        let member = place.join(role)?.ok_or_else(|| crowded(place))?;
+        Ok(Self::new(member, role, place.clone(), ways, segment))
+    }
+
+    pub(super) fn try_clone(&self) -> Result<Self, Error> {
+        if !self.incarnation.is_current() {
+            return Err(Error::Forked);
+        }
+        let (ways, segment) = (Arc::clone(&self.ways), self.segment.clone());
+        let mut clone = Self::join(&self.place, self.role, ways, segment)?;
+        clone.strategy = self.strategy;
+        clone.unmet = self.unmet;
+        Ok(clone)
+    }
+
+    /// Waits, as open(2) does with a FIFO, until the other role has somebody, or has had since this end came.
+    pub(super) fn meet(&mut self, until: Option<Deadline>) -> Result<(), Halt> {
+        let seen = self.member.peers_ever();
+        if self.member.peers()? > 0 {
+            return Ok(());
+        }
+        let patience = Patience {
+            strategy: Strategy::Sleep,
+            peer_loss: PeerLoss::Wait,
+            interruptible: self.ways.interruptible.is_on(),
+        };
+        Ok(self.member.wait_for_peers(seen, patience, until)?)
+    }
+
+    /// Notes that the other role has had nobody yet, as far as this end is concerned.
+    pub(super) fn note_unmet(&mut self) {
+        self.unmet = Some(self.member.peers_ever());
+    }
+
+    /// Whether this is the process that joined.
+    #[inline]
+    pub(super) fn check_process(&self) -> Result<(), Fault> {
+        let current = self.incarnation.is_current();
+        if current { Ok(()) } else { Err(Fault::Forked) }
+    }
+
+    /// For guards, whose methods have no error to return.
+    #[inline(always)]
+    pub(super) fn assert_not_forked(&self) {
+        assert!(self.incarnation.is_current(), "{}", Fault::Forked);
+    }
+
+    /// Whether somebody is at the other end: as the kernel has it, now or a moment ago.
+    #[inline]
+    pub(super) fn is_met(&mut self) -> Result<bool, Fault> {
+        let gone = roster::known_gone(self.member.control(), self.role.peer());
+        if !gone && self.vouched.is_fresh() {
+            return Ok(true);
+        }
+        let met = self.member.peers()? > 0;
+        if met {
+            self.vouched.renew();
+        }
+        Ok(met)
+    }
+
+    /// Waits, by the ways, until `least` bytes are ready and the turn is in hand; how many are. With `moved` bytes told of, a
+    /// signal ends the wait.
+    pub(super) fn ready(
+        &mut self,
+        least: usize,
+        moved: usize,
+        until: Option<Deadline>,
+    ) -> Result<usize, Halt> {
+        let sight = self.member.look(least)?;
+        if let Sight::Found(ready) = sight {
+            return Ok(ready);
+        }
+        if self.ways.nonblocking.is_on() {
+            return self.ready_now(least, sight);
+        }
+        self.member.look_closely(least, self.strategy);
+        let patience = self.patience(moved > 0);
+        Ok(self.member.wait(least, patience, until)?)
+    }
+
+    fn patience(&self, hurried: bool) -> Patience {
+        Patience {
+            strategy: self.strategy,
+            peer_loss: PeerLoss::Disconnect,
+            interruptible: hurried || self.ways.interruptible.is_on(),
+        }
+    }
+
+    #[cold]
+    fn ready_now(&mut self, least: usize, sight: Sight<usize>) -> Result<usize, Halt> {
+        if let Sight::Held(_) = sight {
+            let waited = self
+                .member
+                .wait(least, self.patience(false), after(COURTESY));
+            return waited.map_err(|stop| match stop.into() {
+                Halt::TimedOut => Halt::NotNow,
+                halt => halt,
+            });
+        }
+        if self.is_met()? {
+            return Err(Halt::NotNow);
+        }
+        let found = self.member.judge(least, self.patience(false))?;
+        found.ok_or(Halt::NotNow)
+    }
+
+    /// What poll(2) would say.
+    pub(super) fn readiness(&self) -> Result<Readiness, Fault> {
+        self.check_process()?;
+        let met = self.member.peers()? > 0; // before the look: what the last of them did is seen (E4)
+        let near = self.member.near();
+        let mut bits = Readiness::empty();
+        match self.role {
+            Role::Producer => {
+                bits.set(Readiness::OUT, near >= PIPE_BUF || !met);
+                bits.set(Readiness::ERR, !met);
+            }
+            Role::Consumer => {
+                bits.set(Readiness::IN, near > 0);
+                let unmet = self.unmet == Some(self.member.peers_ever());
+                bits.set(Readiness::HUP, !met && !unmet);
+            }
+        }
+        Ok(bits)
+    }
+
+    /// Waits until poll(2) would say something; says nothing when the timeout has passed.
+    pub(super) fn await_readiness(&mut self, timeout: Option<Duration>) -> Result<Readiness, Halt> {
+        let until = timeout.and_then(after);
+        let least = match self.role {
+            Role::Producer => PIPE_BUF,
+            Role::Consumer => 1,
+        };
+        let mut patience = self.patience(false);
+        loop {
+            let bits = self.readiness()?;
+            if !bits.is_empty() {
+                return Ok(bits);
+            }
+            if self.unmet == Some(self.member.peers_ever()) {
+                patience.peer_loss = PeerLoss::Wait;
+            }
+            match self
+                .member
+                .wait_near(least, patience, until)
+                .map_err(Halt::from)
+            {
+                Ok(()) | Err(Halt::Gone) => {}
+                Err(Halt::TimedOut) => return Ok(self.readiness()?),
+                Err(halt) => return Err(halt),
+            }
+        }
+    }
+
+    pub(super) fn peers(&self) -> Result<Peers, Fault> {
+        self.check_process()?;
+        let (control, role) = (self.member.control(), self.role.peer());
+        Ok(Peers {
+            alive: self.member.peers()?,
+            ever: self.member.peers_ever(),
+            deaths: roster::deaths_seen(control, role),
+        })
+    }
+
+    pub(super) fn available(&self) -> usize {
+        crate::ring::len(self.member.control(), self.member.capacity())
+    }
+
+    pub(super) fn set_strategy(&mut self, strategy: Strategy) {
+        self.strategy = strategy;
+    }
+
+    /// Lets the turn go that a guard has left, or that was asked for in vain.
+    pub(super) fn put_down(&mut self) {
+        if self.incarnation.is_current() {
+            self.member.put_down();
+        }
+    }
+
+    /// Leaves.
+    pub(super) fn end(&mut self, in_good_order: bool) -> Result<(), Fault> {
+        if self.ended {
+            return Ok(());
+        }
+        self.ended = true;
+        self.check_process()?; // in a child, the number is the parent's
+        let left = self.member.leave(in_good_order);
+        Ok(left.map_err(crate::ring::Fault::from)?)
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        // A panic is no end in good order. An error here means that the ring was removed: there is nothing to leave.
+        let _ = self.end(!thread::panicking());
+    }
+}
+
+pub(super) fn crowded(place: &Place) -> Error {
+    Error::Crowded {
+        limit: place.board.entries().len(),
+    }
+}

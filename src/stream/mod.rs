@@ -1,0 +1,296 @@
+//! Bytes, as through a pipe or FIFO: [`Read`](std::io::Read) and [`Write`](std::io::Write) over shared memory.
+//!
+//! What a program does with pipe(2) and mkfifo(3) it does here, by the same rules (pipe(7), fifo(7), POSIX write()), but the
+//! bytes go through a ring that both sides have mapped: while both keep up, no system call is made but now and then one to
+//! make sure that somebody reads, and each byte is copied once on either side instead of twice.
+//!
+//! | | |
+//! |---|---|
+//! | [`pipe`] | a writer and a reader, for threads and forked children |
+//! | [`Fifo`] | the same by a name, for any processes |
+//! | [`duplex`] | both ways: two of them |
+//! | [`Writer`], [`Reader`] | the ends |
+//!
+//! # What is exactly as with a pipe
+//!
+//! - A read waits for at least one byte, returns what there is, and never waits to fill its buffer. There are no message
+//!   boundaries.
+//! - A read from an empty stream that nobody writes to returns 0, also again, until a writer opens it. The end is never
+//!   remembered: it is that there is *now* no writer and no byte. What was written before stays to be read, however its
+//!   writers ended.
+//! - A write of at most [`PIPE_BUF`] bytes is in one piece and never mixed with another's, also if its writer is killed in the
+//!   middle: then it never was. A longer one may be mixed, waits until all is written, or returns how much was when a signal or the
+//!   last reader's end cut it short; the error comes with the next call.
+//! - A write while nobody reads fails with EPIPE ([`BrokenPipe`](std::io::ErrorKind::BrokenPipe)), at once, also when a reader was
+//!   killed; it works again when a reader comes. [`Writer::set_sigpipe`] raises SIGPIPE besides.
+//! - Nonblocking ([`Writer::set_nonblocking`]): all of at most `PIPE_BUF` bytes or EAGAIN; of more, what fits, or EAGAIN.
+//! - Opening by name waits for the other side, or gives ENXIO, as open(2) does with a FIFO; with all ends closed, what is
+//!   in it is discarded.
+//! - Reading or writing nothing succeeds at once, whatever the state.
+//! - Any number of readers and writers, each byte to one reader; all of them wake when the last of the other side goes.
+//! - [`Writer::try_clone`] is dup(2). A child that is forked has the ends of [`pipe`] too, and keeps them open.
+//!
+//! # What differs
+//!
+//! | | pipe | here |
+//! |---|---|---|
+//! | capacity | counted in page slots, can be changed | counted in bytes, fixed |
+//! | a signal in a wait | ends it, or restarts it with SA_RESTART | restarts it, unless [`set_interruptible`](Writer::set_interruptible); bytes that were moved are always told of at once |
+//! | exec | closes the end, if close-on-exec | the end stays open until the new program ends; [`Command`](std::process::Command) without `pre_exec` is not concerned |
+//! | fork | the child has all ends | those that are inheritable: of `pipe` and `duplex`, and as [`set_inheritable`](Writer::set_inheritable) says |
+//! | poll, splice, packets, file descriptors | yes | no: [`readiness`](Reader::readiness), [`wait_readable`](Reader::wait_readable), [`Writer::reserve`], [`Reader::copy_to_fd`] |
+//! | permissions | r to read, w to write | both for both |
+//! | a nonblocking call while another's is in the middle of its copy | waits for the kernel's lock | waits for a millisecond at most, then EAGAIN |
+//! | as many ends as | files can be open | [`Options::participants`] says |
+//!
+//! # One handle, one thread
+//!
+//! Operations take `&mut self`: a handle is one participant of the stream, with a turn to read or write that it may keep, and it is in
+//! one operation at a time. That is what makes a single writer and a single reader free of locks. For more threads, clone it; for
+//! more processes, open it. Settings belong to what dup(2) shares, as O_NONBLOCK does, and take `&self`.
+//!
+//! While a [`Reservation`] is open, or between [`fill_buf`](std::io::BufRead::fill_buf) and
+//! [`consume`](std::io::BufRead::consume), the bytes are that handle's: other writers, or other readers, wait.
+//!
+//! # Examples
+//!
+//! ```
+//! use std::io::{Read, Write};
+//!
+//! let (mut writer, mut reader) = ringpipe::stream::pipe()?;
+//! std::thread::spawn(move || writer.write_all(b"hello"));
+//! let mut text = String::new();
+//! reader.read_to_string(&mut text)?;
+//! assert_eq!(text, "hello");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod duplex;
+mod end;
+mod fifo;
+mod halt;
+mod parts;
+mod reader;
+mod readiness;
+mod ways;
+mod writer;
+
+pub use duplex::Duplex;
+pub use fifo::Fifo;
+pub use reader::Reader;
+pub use readiness::Readiness;
+pub use writer::{Reservation, Writer};
+
+use crate::error::Error;
+use crate::memory::{Board, PARTICIPANTS_MAX, View};
+use crate::name::Name;
+use crate::options::{RingKind, sealed::Sealed};
+use crate::parking::{Fence, Local};
+use crate::ring::turns::{Bias, Place};
+use crate::segment::{Segment, kind};
+use crate::sync::Arc;
+
+/// How many bytes a write may have that is never mixed with others, as limits.h has it on Linux (pipe(7)).
+pub const PIPE_BUF: usize = 4096;
+
+/// How many bytes a stream holds unless told otherwise.
+pub const DEFAULT_CAPACITY: usize = 256 << 10;
+
+/// Streams of bytes, for [`Options`].
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {}
+
+impl RingKind for Kind {}
+
+impl Sealed for Kind {
+    const KIND: u32 = kind::STREAM;
+    const PARTICIPANTS: usize = 64;
+    const CAPACITY: usize = DEFAULT_CAPACITY;
+}
+
+/// How to create or open a stream.
+pub type Options = crate::options::Options<Kind>;
+
+impl Options {
+    /// How many ends may be open at a time, of both kinds together: from 1 to 511. Of use to creators only.
+    ///
+    /// Each takes a semaphore and 128 bytes.
+    pub fn participants(mut self, limit: usize) -> Self {
+        self.crew.participants = limit;
+        self
+    }
+
+    /// Creates a pipe: see [`pipe`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn pipe(&self) -> Result<(Writer, Reader), Error> {
+        let ends = self.create(Name::Private)?.both()?;
+        Ok(ends)
+    }
+
+    /// Creates two pipes: see [`duplex`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn duplex(&self) -> Result<(Duplex, Duplex), Error> {
+        let (there, back) = (self.pipe()?, self.pipe()?);
+        Ok((Duplex::new(there.0, back.1), Duplex::new(back.0, there.1)))
+    }
+
+    /// Creates a pipe for threads of this process, without any System V object.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadCapacity`]; [`Error::BadLimit`]; [`Error::Limit`] when there is no memory.
+    pub fn in_process(&self) -> Result<(Writer, Reader), Error> {
+        self.check()?;
+        let (region, extent) = self.on_heap::<u8>()?;
+        let place = Place {
+            board: Board::new(Arc::clone(&region), self.crew.participants, 0),
+            view: View::new(region, extent.payload, self.slots()),
+            parking: Arc::new(Local::new()),
+            bias: own_bias(),
+        };
+        Fifo::of_place(place, None).both()
+    }
+
+    /// Creates a FIFO: see [`Fifo::create`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn create(&self, name: impl Into<Name>) -> Result<Fifo, Error> {
+        let options = self.checked()?;
+        Fifo::of_segment(options.create_segment::<u8>(&name.into())?)
+    }
+
+    /// Opens a FIFO: see [`Fifo::open`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open(&self, name: impl Into<Name>) -> Result<Fifo, Error> {
+        Fifo::of_segment(self.open_segment::<u8>(&name.into())?)
+    }
+
+    /// Opens a FIFO or creates it: see [`Fifo::open_or_create`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open_or_create(&self, name: impl Into<Name>) -> Result<Fifo, Error> {
+        let options = self.checked()?;
+        Fifo::of_segment(options.open_or_create_segment::<u8>(&name.into())?)
+    }
+
+    /// As the ring's header is to say.
+    fn checked(&self) -> Result<Self, Error> {
+        self.check()?;
+        let mut options = self.clone();
+        options.crew.policy = code(own_bias());
+        Ok(options)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if self.slots() < PIPE_BUF {
+            return Err(Error::BadCapacity {
+                capacity: self.slots(),
+                item_size: 1,
+                why: "a stream holds at least PIPE_BUF (4096) bytes, so that as many can be written in one piece",
+            });
+        }
+        match self.crew.participants {
+            1..=PARTICIPANTS_MAX => Ok(()),
+            limit => Err(Error::BadLimit { limit }),
+        }
+    }
+}
+
+/// Creates a pipe: what pipe(2) gives, of [`DEFAULT_CAPACITY`].
+///
+/// For threads, and for children that are forked: these have both ends too, and an end is closed only when all who have it
+/// have closed it, or ended. The kernel frees the memory with the last of them.
+///
+/// # Errors
+///
+/// [`Error::Limit`] when the kernel has no room for it; [`Error::NoUndo`] where a death would go unnoticed.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Write};
+///
+/// let (mut writer, mut reader) = ringpipe::stream::pipe()?;
+/// writer.write_all(b"ping")?;
+/// drop(writer);
+/// let mut bytes = Vec::new();
+/// reader.read_to_end(&mut bytes)?;
+/// assert_eq!(bytes, b"ping");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn pipe() -> Result<(Writer, Reader), Error> {
+    Options::new().pipe()
+}
+
+/// Creates two pipes, crossed: what is written to the one is read from the other.
+///
+/// # Errors
+///
+/// Those of [`pipe`].
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Write};
+///
+/// let (mut here, mut there) = ringpipe::stream::duplex()?;
+/// here.write_all(b"ping")?;
+/// let mut bytes = [0; 4];
+/// there.read_exact(&mut bytes)?;
+/// there.write_all(b"pong")?;
+/// here.read_exact(&mut bytes)?;
+/// assert_eq!(&bytes, b"pong");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn duplex() -> Result<(Duplex, Duplex), Error> {
+    Options::new().duplex()
+}
+
+/// Whether this process can issue the barrier that takes a kept turn back.
+fn own_bias() -> Bias {
+    match Fence::is_answered() {
+        true => Bias::Kept,
+        false => Bias::Never,
+    }
+}
+
+/// As the header has it, in the place of a policy.
+fn code(bias: Bias) -> u32 {
+    match bias {
+        Bias::Kept => 0,
+        Bias::Never => 1,
+    }
+}
+
+/// Where the participants of a stream come to; refused to a process that cannot do what the others count on.
+fn place_of(segment: &Segment) -> Result<Place, Error> {
+    let (region, facts) = (Arc::clone(&segment.region), &segment.facts);
+    let bias = if facts.crew.policy == code(Bias::Kept) {
+        Bias::Kept
+    } else {
+        Bias::Never
+    };
+    if bias == Bias::Kept && own_bias() == Bias::Never {
+        return Err(Error::NoBarrier);
+    }
+    let board = Board::new(Arc::clone(&region), facts.crew.participants, 0);
+    Ok(Place {
+        board,
+        view: View::new(region, facts.payload(), facts.capacity),
+        parking: Arc::clone(&segment.semaphores) as _,
+        bias,
+    })
+}

@@ -1,0 +1,252 @@
+//! The end that is read from.
+
+use std::io::{self, BufRead, IoSlice, IoSliceMut, Read};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use super::end::{End, SHARE};
+use super::halt::Halt;
+use super::readiness::Readiness;
+use crate::error::{Error, Fault};
+use crate::mpmc::Peers;
+use crate::ring::Strategy;
+use crate::sys::{Errno, fd};
+
+/// The end of a stream that is read from.
+///
+/// Closed when dropped. While nobody reads, writes fail; what is in the stream then stays for the next reader, as long as a
+/// writer is there.
+///
+/// # Examples
+///
+/// In place, without a copy:
+///
+/// ```
+/// use std::io::{BufRead, Write};
+///
+/// let (mut writer, mut reader) = ringpipe::stream::pipe()?;
+/// writer.write_all(b"two\nlines\n")?;
+/// drop(writer);
+/// let lines: Vec<_> = reader.by_ref().lines().collect::<Result<_, _>>()?;
+/// assert_eq!(lines, ["two", "lines"]);
+/// # use std::io::Read;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Reader {
+    end: End,
+}
+
+impl Reader {
+    pub(super) fn new(end: End) -> Self {
+        Self { end }
+    }
+
+    /// Another handle of the same end, as dup(2) makes: it shares its settings, but for the strategy, and the end is closed with the last of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Crowded`]; [`Error::Forked`]; [`Error::Removed`].
+    pub fn try_clone(&self) -> Result<Self, Error> {
+        self.end.try_clone().map(Self::new)
+    }
+
+    /// Whether operations that would have to wait fail with EAGAIN ([`WouldBlock`](io::ErrorKind::WouldBlock)) instead, as O_NONBLOCK says.
+    pub fn set_nonblocking(&self, nonblocking: bool) {
+        self.end.ways.nonblocking.set(nonblocking);
+    }
+
+    /// Whether it is.
+    pub fn is_nonblocking(&self) -> bool {
+        self.end.ways.nonblocking.is_on()
+    }
+
+    /// How long an operation waits at most, before it fails with [`TimedOut`](io::ErrorKind::TimedOut).
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) {
+        self.end.ways.set_timeout(timeout);
+    }
+
+    /// Whether a signal ends a wait with EINTR ([`Interrupted`](io::ErrorKind::Interrupted)). If not, as at first, waits go on, as pipes' do with
+    /// SA_RESTART.
+    pub fn set_interruptible(&self, interruptible: bool) {
+        self.end.ways.interruptible.set(interruptible);
+    }
+
+    /// How it waits; a clone may have another.
+    pub fn set_strategy(&mut self, strategy: Strategy) {
+        self.end.set_strategy(strategy);
+    }
+
+    /// How many bytes the stream holds at most.
+    pub fn capacity(&self) -> usize {
+        self.end.member.capacity()
+    }
+
+    /// How many bytes are in it that nobody has read (FIONREAD); may have changed by the time you look at the answer.
+    pub fn available(&self) -> usize {
+        self.end.available()
+    }
+
+    /// What is known of the writers.
+    ///
+    /// # Errors
+    ///
+    /// When the stream was removed, or the handle was forked.
+    pub fn writers(&self) -> Result<Peers, Fault> {
+        self.end.peers()
+    }
+
+    /// What poll(2) would say.
+    ///
+    /// # Errors
+    ///
+    /// When the stream was removed, or the handle was forked.
+    pub fn readiness(&self) -> io::Result<Readiness> {
+        Ok(self.end.readiness().map_err(Halt::from)?)
+    }
+
+    /// Waits until there is something to read, or the writers are gone; says nothing ([`Readiness::empty`]) if the timeout passes first.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Reader::readiness`]; EINTR, if signals end waits.
+    pub fn wait_readable(&mut self, timeout: Option<Duration>) -> io::Result<Readiness> {
+        Ok(self.end.await_readiness(timeout)?)
+    }
+
+    /// Writes what is in the ring to a file, right from there, with writev(2): at most `limit` bytes; how many, 0 at the end of
+    /// the stream.
+    ///
+    /// Waits until there is something and then until the file takes some. While the write is made, other readers wait. What
+    /// the file did not take stays in the stream, also if this process is killed.
+    ///
+    /// # Errors
+    ///
+    /// Those of a read, and those of the file. EAGAIN if either would have to wait, and this end does not wait.
+    pub fn copy_to_fd(&mut self, file: impl AsFd, limit: usize) -> io::Result<usize> {
+        if limit == 0 {
+            return Ok(0);
+        }
+        loop {
+            // Not with the turn in hand.
+            if !self.is_nonblocking() {
+                fd::await_writable(file.as_fd())?;
+            }
+            let ready = self.ready(limit)?;
+            if ready == 0 {
+                return Ok(0);
+            }
+            let (first, second) = self.end.member.slices(ready.min(limit));
+            let written = fd::writev(&file, &[IoSlice::new(first), IoSlice::new(second)]);
+            self.end.member.finish(written.unwrap_or(0));
+            match written {
+                // Another has filled it.
+                Err(Errno::EAGAIN) if !self.is_nonblocking() => {}
+                written => return Ok(written?),
+            }
+        }
+    }
+
+    /// Closes the handle, and tells of what a drop would keep silent about.
+    ///
+    /// # Errors
+    ///
+    /// When the stream was removed, or the handle was forked.
+    pub fn close(mut self) -> io::Result<()> {
+        Ok(self.end.end(true).map_err(Halt::from)?)
+    }
+
+    /// Closes the handle as its process's death would: [`Writer::readers`](super::Writer::readers) counts it among the dead.
+    pub fn abandon(mut self) {
+        let _ = self.end.end(false); // the stream was removed: nobody is left to be told
+    }
+
+    /// Waits for bytes, takes the turn, and says how many there are, anew if fewer than `wanted` are known; 0 at the end.
+    #[inline]
+    fn ready(&mut self, wanted: usize) -> io::Result<usize> {
+        self.end.check_process().map_err(Halt::from)?;
+        if let Some(ready) = self.end.member.at_hand(wanted) {
+            return Ok(ready);
+        }
+        let until = self.end.ways.deadline();
+        match self.end.ready(1, 0, until) {
+            Ok(ready) => Ok(ready),
+            Err(Halt::Gone) => Ok(0),
+            Err(halt) => Err(halt.into()),
+        }
+    }
+
+    /// Copies `n` bytes out of the ring, a share at a time, so that writers can go on; lets the turn go.
+    fn take(&mut self, parts: &mut [IoSliceMut<'_>], n: usize) {
+        let member = &mut self.end.member;
+        let mut left = n;
+        for part in parts {
+            let now = part.len().min(left);
+            left -= now;
+            for share in part[..now].chunks_mut(SHARE) {
+                member.get(0, share);
+                member.hand_over(share.len());
+            }
+        }
+        member.finish(0);
+    }
+}
+
+impl Read for Reader {
+    /// Reads, as read(2) does from a pipe.
+    #[inline]
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if into.is_empty() {
+            return Ok(0);
+        }
+        let ready = self.ready(into.len())?;
+        let n = ready.min(into.len());
+        if n == 0 {
+            return Ok(0);
+        }
+        if n <= SHARE {
+            self.end.member.get(0, &mut into[..n]);
+            self.end.member.finish(n);
+        } else {
+            self.take(&mut [IoSliceMut::new(into)], n);
+        }
+        Ok(n)
+    }
+
+    /// The same into several parts.
+    fn read_vectored(&mut self, parts: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let wanted = parts.iter().map(|part| part.len()).sum();
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let n = self.ready(wanted)?.min(wanted);
+        if n > 0 {
+            self.take(parts, n);
+        }
+        Ok(n)
+    }
+}
+
+impl BufRead for Reader {
+    /// What there is, in place, up to where the ring goes round its end; waits until there is something. Empty at the end of file.
+    ///
+    /// Until [`consume`](BufRead::consume), also of nothing, the bytes are this handle's, and other readers wait.
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let ready = self.ready(usize::MAX)?;
+        if ready == 0 {
+            return Ok(&[]);
+        }
+        Ok(self.end.member.slices(ready).0)
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.end.assert_not_forked();
+        let held = self.end.member.in_hand().unwrap_or(0);
+        assert!(n <= held, "{n} bytes of {held} that were shown");
+        if n > 0 {
+            self.end.member.finish(n);
+        } else {
+            self.end.put_down();
+        }
+    }
+}

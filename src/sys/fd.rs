@@ -1,0 +1,43 @@
+//! Reading and writing files of any kind, and waiting for them.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, raise};
+use nix::sys::uio;
+
+use super::errno::Result;
+use super::from_nix;
+
+/// readv(2): how many bytes were read; 0 at the end.
+pub(crate) fn readv(fd: impl AsFd, into: &mut [IoSliceMut<'_>]) -> Result<usize> {
+    uio::readv(fd, into).map_err(from_nix)
+}
+
+/// writev(2): how many bytes were written.
+pub(crate) fn writev(fd: impl AsFd, from: &[IoSlice<'_>]) -> Result<usize> {
+    uio::writev(fd, from).map_err(from_nix)
+}
+
+/// poll(2) for something to read, or its end; sleeps until there is.
+pub(crate) fn await_readable(fd: BorrowedFd<'_>) -> Result<()> {
+    sleep(fd, PollFlags::POLLIN)
+}
+
+/// poll(2) for room to write, or an error; sleeps until there is.
+pub(crate) fn await_writable(fd: BorrowedFd<'_>) -> Result<()> {
+    sleep(fd, PollFlags::POLLOUT)
+}
+
+fn sleep(fd: BorrowedFd<'_>, events: PollFlags) -> Result<()> {
+    let mut fds = [PollFd::new(fd, events)];
+    poll(&mut fds, PollTimeout::NONE)
+        .map_err(from_nix)
+        .map(drop)
+}
+
+/// raise(3) with SIGPIPE: to the calling thread.
+pub(crate) fn raise_sigpipe() -> Result<()> {
+    raise(Signal::SIGPIPE).map_err(from_nix)
+}
