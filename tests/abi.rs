@@ -565,6 +565,8 @@ fn each_forged_field_is_found_out_or_harmless() {
         ("redelivered", &[MAX], Works),
         ("dropped", &[MAX], Works),
         ("skipped", &[MAX], Works),
+        ("producers_turn", &[1, MAX], Works),
+        ("consumers_turn", &[1, MAX], Works),
     ];
     for field in fields() {
         let tried = cases.iter().any(|(name, ..)| *name == field.name);
