@@ -299,6 +299,21 @@ impl Parking for Semaphores {
         ])
     }
 
+    fn adopt(&self, number: u16, role: Role) -> Result<bool, ParkFault> {
+        self.run_draining(&[
+            // Only while somebody has it: see `join`.
+            SemOp::take(life(number), 1).nowait(),
+            SemOp::add(life(number), 1),
+            SemOp::add(life(number), 1).undo(),
+            SemOp::add(counter(role), 1).undo(),
+            // As in `attach`.
+            SemOp::add(FULL, 1),
+            SemOp::take(FULL, 1).undo(),
+            SemOp::add(EMPTY, 1),
+            SemOp::take(EMPTY, 1).undo(),
+        ])
+    }
+
     fn leave(&self, number: u16, role: Role) -> Result<(), ParkFault> {
         let ops = [
             SemOp::take(life(number), 1).undo().nowait(),

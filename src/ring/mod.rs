@@ -150,6 +150,9 @@ pub(crate) trait Parking: Send + Sync + core::fmt::Debug {
     /// Takes a role beside that number, which was taken without one, if nobody has any role, in one step.
     fn found(&self, number: u16, role: Role) -> Result<bool, ParkFault>;
 
+    /// Takes both in the name of a forked child, from a parent that holds them for it. `Ok(false)` if nobody does.
+    fn adopt(&self, number: u16, role: Role) -> Result<bool, ParkFault>;
+
     /// Gives both up, with the same wake-ups as a death.
     fn leave(&self, number: u16, role: Role) -> Result<(), ParkFault>;
 

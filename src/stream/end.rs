@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::PIPE_BUF;
 use super::halt::Halt;
+use super::heirs::Heritage;
 use super::readiness::Readiness;
 use super::ways::Ways;
 use crate::error::{Error, Fault};
@@ -36,6 +37,8 @@ pub(super) struct End {
     vouched: Vouched,
     /// How many writers there had been when a reader was opened without waiting for one.
     unmet: Option<u64>,
+    /// Whether, and how, a forked child has it too.
+    heritage: Option<Heritage>,
     /// Keeps the name and the semaphores' id.
     segment: Option<Arc<Segment>>,
     /// Whether it has left already.
@@ -59,6 +62,7 @@ impl End {
             strategy: Strategy::default(),
             vouched: Vouched::default(),
             unmet: None,
+            heritage: None,
             segment,
             ended: false,
         }
@@ -76,11 +80,9 @@ impl End {
     }
 
     pub(super) fn try_clone(&self) -> Result<Self, Error> {
-        if !self.incarnation.is_current() {
-            return Err(Error::Forked);
-        }
         let (ways, segment) = (Arc::clone(&self.ways), self.segment.clone());
         let mut clone = Self::join(&self.place, self.role, ways, segment)?;
+        clone.set_inheritable(self.heritage.is_some());
         clone.strategy = self.strategy;
         clone.unmet = self.unmet;
         Ok(clone)
@@ -105,11 +107,33 @@ impl End {
         self.unmet = Some(self.member.peers_ever());
     }
 
-    /// Whether this is the process that joined.
+    /// Whether forked children have it too; not within one process.
+    pub(super) fn set_inheritable(&mut self, inheritable: bool) {
+        let inheritable = inheritable && self.segment.is_some();
+        if inheritable != self.heritage.is_some() {
+            self.heritage = inheritable.then(|| Heritage::of(&self.place, self.role));
+        }
+    }
+
+    /// Whether this is the process that joined, or a child that has inherited the end.
     #[inline]
-    pub(super) fn check_process(&self) -> Result<(), Fault> {
-        let current = self.incarnation.is_current();
-        if current { Ok(()) } else { Err(Fault::Forked) }
+    pub(super) fn check_process(&mut self) -> Result<(), Fault> {
+        if self.incarnation.is_current() {
+            Ok(())
+        } else {
+            self.inherit()
+        }
+    }
+
+    /// In a forked child: goes on with what it has inherited, which has nothing in hand.
+    #[cold]
+    fn inherit(&mut self) -> Result<(), Fault> {
+        let heritage = self.heritage.as_ref();
+        let successor = heritage.and_then(Heritage::claim);
+        self.member = successor.ok_or(Fault::Forked)?;
+        self.incarnation = fork::incarnation();
+        self.vouched = Vouched::default();
+        Ok(())
     }
 
     /// For guards, whose methods have no error to return.
@@ -180,7 +204,6 @@ impl End {
 
     /// What poll(2) would say.
     pub(super) fn readiness(&self) -> Result<Readiness, Fault> {
-        self.check_process()?;
         let met = self.member.peers()? > 0; // before the look: what the last of them did is seen (E4)
         let near = self.member.near();
         let mut bits = Readiness::empty();
@@ -205,6 +228,7 @@ impl End {
             Role::Producer => PIPE_BUF,
             Role::Consumer => 1,
         };
+        self.check_process()?;
         let mut patience = self.patience(false);
         loop {
             let bits = self.readiness()?;
@@ -227,7 +251,6 @@ impl End {
     }
 
     pub(super) fn peers(&self) -> Result<Peers, Fault> {
-        self.check_process()?;
         let (control, role) = (self.member.control(), self.role.peer());
         Ok(Peers {
             alive: self.member.peers()?,
@@ -257,7 +280,7 @@ impl End {
             return Ok(());
         }
         self.ended = true;
-        self.check_process()?; // in a child, the number is the parent's
+        self.check_process()?; // in a child that has not inherited it, the number is the parent's
         let left = self.member.leave(in_good_order);
         Ok(left.map_err(crate::ring::Fault::from)?)
     }

@@ -69,6 +69,7 @@ mod duplex;
 mod end;
 mod fifo;
 mod halt;
+mod heirs;
 mod parts;
 mod reader;
 mod readiness;
@@ -126,8 +127,10 @@ impl Options {
     ///
     /// As there.
     pub fn pipe(&self) -> Result<(Writer, Reader), Error> {
-        let ends = self.create(Name::Private)?.both()?;
-        Ok(ends)
+        let (mut writer, mut reader) = self.create(Name::Private)?.both()?;
+        writer.set_inheritable(true);
+        reader.set_inheritable(true);
+        Ok((writer, reader))
     }
 
     /// Creates two pipes: see [`duplex`].

@@ -77,6 +77,16 @@ impl Writer {
         self.end.ways.sigpipe.set(raise);
     }
 
+    /// Whether a child that is forked from now on has this end too, and keeps it open, as a file without close-on-exec. So it is at first with the
+    /// ends of [`pipe`](super::pipe()), and not with those of a [`Fifo`](super::Fifo). Never for those of one process.
+    ///
+    /// The child goes on with its copy of the handle, or drops it. It has the end also through exec, until the new program ends: so for a
+    /// child that is to run another program, say `false`, but not for those of [`Command`](std::process::Command) without `pre_exec`,
+    /// which have nothing of it.
+    pub fn set_inheritable(&mut self, inheritable: bool) {
+        self.end.set_inheritable(inheritable);
+    }
+
     /// How it waits; a clone may have another.
     pub fn set_strategy(&mut self, strategy: Strategy) {
         self.end.set_strategy(strategy);

@@ -8,6 +8,7 @@
 //!
 //! Depends on nothing else in the crate.
 
+pub(crate) mod atfork;
 pub(crate) mod errno;
 pub(crate) mod fd;
 pub(crate) mod file;

@@ -66,6 +66,20 @@ impl Place {
         }
     }
 
+    /// In a forked child: takes part as `member`, whom the parent has joined for it. `false` if it is too late.
+    pub(crate) fn adopt(&self, member: &Member) -> Result<bool, ParkFault> {
+        self.parking.adopt(member.number, member.role)
+    }
+
+    /// In the parent of a forked child: leaves `member` to the child, or gives the number up if the child has died before.
+    pub(crate) fn part_with(&self, member: &Member) -> Result<(), ParkFault> {
+        self.parking.leave(member.number, member.role)?;
+        if !self.parking.alive(member.number)? {
+            self.crew().bury(member.number)?;
+        }
+        Ok(())
+    }
+
     fn crew(&self) -> Crew<'_> {
         Crew {
             board: &self.board,
