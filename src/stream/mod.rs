@@ -9,6 +9,7 @@
 //! | [`pipe`] | a writer and a reader, for threads and forked children |
 //! | [`Fifo`] | the same by a name, for any processes |
 //! | [`duplex`] | both ways: two of them |
+//! | [`Popen`] | a command with its input or output in a stream |
 //! | [`Writer`], [`Reader`] | the ends |
 //!
 //! # What is exactly as with a pipe
@@ -71,6 +72,7 @@ mod fifo;
 mod halt;
 mod heirs;
 mod parts;
+mod popen;
 mod reader;
 mod readiness;
 mod ways;
@@ -78,6 +80,7 @@ mod writer;
 
 pub use duplex::Duplex;
 pub use fifo::Fifo;
+pub use popen::Popen;
 pub use reader::Reader;
 pub use readiness::Readiness;
 pub use writer::{Reservation, Writer};
