@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -68,6 +69,95 @@ fn a_pool_does_each_job_whoever_is_killed() {
             assert!(told.contains("each job was done"), "{told}");
             assert_eq!((segments(), sets()), (vec![], vec![]));
         }
+    });
+}
+
+/// Runs an example with that input, in a namespace of its own, in which it leaves nothing.
+fn told(name: &str, args: &[&str], input: &str) -> String {
+    let mut program = Command::new(example(name));
+    program
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut running = program.spawn().unwrap();
+    let written = running.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = running.wait_with_output().unwrap();
+    assert!(written.is_ok() && output.status.success(), "{output:?}");
+    assert_eq!((segments(), sets()), (vec![], vec![]));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_parent_reads_what_its_child_wrote() {
+    example("forked_pipe");
+    apart(|| {
+        let all = told("forked_pipe", &[], "");
+        assert!(
+            all.starts_with("line 1: 1 x 1 = 1\nline 2: 2 x 2 = 4\nline 3: 3 x 3 = 9\n"),
+            "{all}"
+        );
+        let cut = told("forked_pipe", &["--kill"], "");
+        assert!(
+            cut.starts_with("line 1: 1 x 1 = 1\nline 2: 2 x 2 = 4\nend of file"),
+            "{cut}"
+        );
+    });
+}
+
+#[test]
+fn a_clerk_answers() {
+    example("chat");
+    apart(|| {
+        let answers = told("chat", &[], "how do you do\n\nwell\n");
+        assert_eq!(
+            answers,
+            "that was 4 words\nthat was 0 words\nthat was 1 words\n"
+        );
+    });
+}
+
+#[test]
+fn lines_go_through_a_fifo_whoever_comes_first() {
+    let program = example("fifo");
+    apart(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder
+            .path()
+            .join("feed")
+            .into_os_string()
+            .into_string()
+            .unwrap();
+        for reader_first in [true, false] {
+            let start = |what| {
+                let mut fifo = Command::new(&program);
+                fifo.args([what, path.as_str()])
+                    .stdin(Stdio::piped())
+                    .stdout(Stdio::piped());
+                fifo.spawn().unwrap()
+            };
+            let (mut writer, reader) = if reader_first {
+                let reader = start("read");
+                (start("write"), reader)
+            } else {
+                (start("write"), start("read"))
+            };
+            let mut input = writer.stdin.take().unwrap();
+            input.write_all(b"one\ntwo\n").unwrap();
+            drop(input);
+            let id = writer.id();
+            assert!(writer.wait().unwrap().success());
+            let read = reader.wait_with_output().unwrap();
+            let lines = String::from_utf8(read.stdout).unwrap();
+            assert_eq!(lines, format!("{id}: one\n{id}: two\n"));
+        }
+        assert!(
+            Command::new(&program)
+                .args(["remove", &path])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!((segments(), sets()), (vec![], vec![]));
     });
 }
 
