@@ -251,6 +251,7 @@ impl End {
     }
 
     pub(super) fn peers(&self) -> Result<Peers, Fault> {
+        self.member.bury_all()?;
         let (control, role) = (self.member.control(), self.role.peer());
         Ok(Peers {
             alive: self.member.peers()?,

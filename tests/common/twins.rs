@@ -293,7 +293,7 @@ impl<S: Subject> Bench<S> {
             // The slots may be used up before the bytes.
             (Ok(1..), Err(Some(libc::EAGAIN))) if !S::EXACT => assert!(room < CAPACITY),
             (fits, outcome) => {
-                assert_eq!(outcome, fits, "a write of {total}, with room for {room}")
+                assert_eq!(outcome, fits, "a write of {total}, with room for {room}");
             }
         }
         outcome.unwrap_or(0)
@@ -307,25 +307,25 @@ impl<S: Subject> Bench<S> {
         let parts = &mut [IoSliceMut::new(&mut first), IoSliceMut::new(&mut second)];
         let result = outcome(S::read(reader, parts));
         first.append(&mut second);
-        self.judge_read(one + two, result.map(|n| first[..n].to_vec()));
+        self.judge_read(one + two, &result.map(|n| first[..n].to_vec()));
     }
 
     fn consume(&mut self, end: usize, most: usize) {
         if let (Some(reader), 1..) = (pick(&mut self.readers, end), most) {
             let got = S::consume(reader, most);
-            self.judge_read(most, outcome(got));
+            self.judge_read(most, &outcome(got));
         }
     }
 
     /// Whether a read may have come out so.
-    fn judge_read(&mut self, wanted: usize, got: Result<Vec<u8>, Option<i32>>) {
+    fn judge_read(&mut self, wanted: usize, got: &Result<Vec<u8>, Option<i32>>) {
         let there = wanted.min(self.content.len());
         let expected = if wanted > 0 && there == 0 && !self.writers.is_empty() {
             Err(Some(libc::EAGAIN))
         } else {
             Ok(self.content.drain(..there).collect())
         };
-        assert_eq!(got, expected, "a read of {wanted}");
+        assert_eq!(*got, expected, "a read of {wanted}");
     }
 }
 

@@ -100,9 +100,7 @@ impl Member {
     /// another writes to, but for the word of the turn.
     #[inline(always)]
     pub(crate) fn at_hand(&mut self, least: usize) -> Option<usize> {
-        let entry = &self.board.entries()[usize::from(self.number) - 1];
-        let ready = self.room >= least
-            && (self.turn.in_hand || self.turn.take_kept(&self.board, entry, self.fence));
+        let ready = self.room >= least && (self.turn.in_hand || self.take_kept());
         ready.then_some(self.room)
     }
 
@@ -122,11 +120,14 @@ impl Member {
         Ok(self.short(room))
     }
 
+    #[inline(always)]
     fn take_kept(&mut self) -> bool {
-        let kept = self.turn.is_kept();
+        if !self.turn.is_kept() {
+            return false;
+        }
         let entry = &self.board.entries()[usize::from(self.number) - 1];
         let taken = self.turn.take_kept(&self.board, entry, self.fence);
-        if kept && !taken {
+        if !taken {
             // Who has asked for it may have seen this one busy, and gone to sleep.
             self.stir_own();
         }
@@ -284,6 +285,7 @@ impl Member {
     }
 
     /// Wakes one that may have waited for the turn, now that it is free.
+    #[cold]
     fn stir_own(&mut self) {
         self.fence.light(); // E3
         if sleepers::any(self.board.crowd(), self.role, self.words) {
@@ -311,6 +313,11 @@ impl Member {
         if self.near() > 0 || last {
             let _ = self.crew().wake_one(self.role, None);
         }
+    }
+
+    /// Clears up after all who are dead, so that they are counted.
+    pub(crate) fn bury_all(&self) -> Result<(), Fault> {
+        Ok(self.crew().bury_all().map(drop)?)
     }
 
     /// How many hold the other role now, as the kernel has it.
