@@ -287,6 +287,7 @@ impl Error {
     }
 }
 
+/// Of the like kind; the number is that of the error within ([`Error::raw_os_error`]).
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let like = error.raw_os_error().map(Self::from_raw_os_error);

@@ -253,6 +253,10 @@ impl Parking for Local {
         Ok(free)
     }
 
+    fn is_deserted(&self) -> Result<bool, ParkFault> {
+        Ok(self.open().attached == [0, 0])
+    }
+
     fn found(&self, number: u16, role: Role) -> Result<bool, ParkFault> {
         let mut books = self.open();
         let first = books.attached == [0, 0];

@@ -291,6 +291,13 @@ impl Parking for Semaphores {
         self.run_draining(&company.chain(joining).collect::<Vec<_>>())
     }
 
+    fn is_deserted(&self) -> Result<bool, ParkFault> {
+        self.run_draining(&[
+            SemOp::wait_zero(PRODUCERS).nowait(),
+            SemOp::wait_zero(CONSUMERS).nowait(),
+        ])
+    }
+
     fn found(&self, _: u16, role: Role) -> Result<bool, ParkFault> {
         self.run_draining(&[
             SemOp::wait_zero(PRODUCERS).nowait(),

@@ -149,6 +149,9 @@ pub(crate) trait Parking: Send + Sync + core::fmt::Debug {
     /// the number, or nobody is in the role `beside`.
     fn join(&self, number: u16, role: Role, beside: Option<Role>) -> Result<bool, ParkFault>;
 
+    /// Whether nobody has any role, at one moment.
+    fn is_deserted(&self) -> Result<bool, ParkFault>;
+
     /// Takes a role beside that number, which was taken without one, if nobody has any role, in one step.
     fn found(&self, number: u16, role: Role) -> Result<bool, ParkFault>;
 

@@ -11,16 +11,17 @@ use super::ways::Ways;
 use crate::error::{Error, Fault};
 use crate::halt::after;
 use crate::mpmc::Peers;
+use crate::name::Name;
 use crate::parking::{Deadline, Vouched};
 use crate::ring::crew::Sight;
-use crate::ring::turns::{Member, Place};
+use crate::ring::turns::{Member, Place, Refusal};
 use crate::ring::{Patience, PeerLoss, Role, Strategy, roster};
 use crate::segment::Segment;
 use crate::sync::Arc;
 use crate::sys::fork::{self, Incarnation};
 
 /// How long a nonblocking operation waits for another's to be done with the turn.
-const COURTESY: Duration = Duration::from_millis(1);
+pub(super) const COURTESY: Duration = Duration::from_millis(1);
 
 /// How many bytes are copied before the other side may begin with them.
 pub(super) const SHARE: usize = 32 << 10;
@@ -75,7 +76,9 @@ impl End {
         ways: Arc<Ways>,
         segment: Option<Arc<Segment>>,
     ) -> Result<Self, Error> {
-        let member = place.join(role)?.ok_or_else(|| crowded(place))?;
+        let (member, _) = place
+            .join(role, None)
+            .map_err(|refusal| refused(refusal, place, || Name::Private))?;
         Ok(Self::new(member, role, place.clone(), ways, segment))
     }
 
@@ -88,12 +91,8 @@ impl End {
         Ok(clone)
     }
 
-    /// Waits, as open(2) does with a FIFO, until the other role has somebody, or has had since this end came.
-    pub(super) fn meet(&mut self, until: Option<Deadline>) -> Result<(), Halt> {
-        let seen = self.member.peers_ever();
-        if self.member.peers()? > 0 {
-            return Ok(());
-        }
+    /// Waits, as open(2) does with a FIFO, until the other role has somebody, or has had since there were `seen`.
+    pub(super) fn meet(&mut self, seen: u64, until: Option<Deadline>) -> Result<(), Halt> {
         let patience = Patience {
             strategy: Strategy::Sleep,
             peer_loss: PeerLoss::Wait,
@@ -102,9 +101,10 @@ impl End {
         Ok(self.member.wait_for_peers(seen, patience, until)?)
     }
 
-    /// Notes that the other role has had nobody yet, as far as this end is concerned.
-    pub(super) fn note_unmet(&mut self) {
-        self.unmet = Some(self.member.peers_ever());
+    /// Notes that the other role has had nobody yet, as far as this end is concerned, since there were `seen`; unless somebody is there.
+    pub(super) fn note_unmet(&mut self, seen: u64) -> Result<(), Fault> {
+        self.unmet = (!self.is_met()?).then_some(seen);
+        Ok(())
     }
 
     /// Whether forked children have it too; not within one process.
@@ -235,12 +235,14 @@ impl End {
             if !bits.is_empty() {
                 return Ok(bits);
             }
-            if self.unmet == Some(self.member.peers_ever()) {
-                patience.peer_loss = PeerLoss::Wait;
-            }
+            let unmet = self.unmet.filter(|seen| *seen == self.member.peers_ever());
+            patience.peer_loss = match unmet {
+                Some(_) => PeerLoss::Wait,
+                None => PeerLoss::Disconnect,
+            };
             match self
                 .member
-                .wait_near(least, patience, until)
+                .wait_near(least, unmet, patience, until)
                 .map_err(Halt::from)
             {
                 Ok(()) | Err(Halt::Gone) => {}
@@ -294,8 +296,14 @@ impl Drop for End {
     }
 }
 
-pub(super) fn crowded(place: &Place) -> Error {
-    Error::Crowded {
-        limit: place.board.entries().len(),
+/// Why an end could not be opened.
+pub(super) fn refused(refusal: Refusal, place: &Place, name: impl FnOnce() -> Name) -> Error {
+    match refusal {
+        Refusal::Full => Error::Crowded {
+            limit: place.board.entries().len(),
+        },
+        Refusal::NoPeer => Error::NoReader { name: name() },
+        Refusal::Late => Error::TimedOut { name: name() },
+        Refusal::Fault(fault) => fault.into(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::end::{End, crowded};
+use super::end::{COURTESY, End, refused};
 use super::halt::Halt;
 use super::ways::Ways;
 use super::{Options, Reader, Writer, place_of};
@@ -11,7 +11,7 @@ use crate::halt::after;
 use crate::name::Name;
 use crate::parking::Deadline;
 use crate::ring::Role;
-use crate::ring::turns::{NoPeer, Place};
+use crate::ring::turns::{Place, Refusal};
 use crate::segment::{self, Segment, Status};
 use crate::sync::Arc;
 
@@ -48,6 +48,7 @@ pub struct Fifo {
     place: Place,
     /// `None` within one process.
     segment: Option<Arc<Segment>>,
+    interruptible: bool,
 }
 
 impl Fifo {
@@ -101,11 +102,24 @@ impl Fifo {
         Ok(Self {
             place: place_of(&segment)?,
             segment: Some(Arc::new(segment)),
+            interruptible: false,
         })
     }
 
     pub(super) fn of_place(place: Place, segment: Option<Arc<Segment>>) -> Self {
-        Self { place, segment }
+        Self {
+            place,
+            segment,
+            interruptible: false,
+        }
+    }
+
+    /// Whether a signal ends the wait of an open, with [`Error::Interrupted`], and the waits of the ends that are opened. If not, as at
+    /// first, waits go on.
+    #[must_use]
+    pub fn interruptible(mut self, interruptible: bool) -> Self {
+        self.interruptible = interruptible;
+        self
     }
 
     /// Opens it to be read from, as open(2) with O_RDONLY: waits until a writer opens it, if there is none.
@@ -152,11 +166,9 @@ impl Fifo {
     ///
     /// As [`Fifo::reader`].
     pub fn reader_nonblocking(&self) -> Result<Reader, Error> {
-        let mut end = self.join(Role::Consumer)?;
+        let (mut end, seen) = self.join(Role::Consumer, after(COURTESY))?;
         end.ways.nonblocking.set(true);
-        if !end.is_met()? {
-            end.note_unmet();
-        }
+        end.note_unmet(seen)?;
         Ok(Reader::new(end))
     }
 
@@ -166,16 +178,10 @@ impl Fifo {
     ///
     /// [`Error::NoReader`]; else as [`Fifo::writer`].
     pub fn writer_nonblocking(&self) -> Result<Writer, Error> {
-        let member = match self.place.join_peers(Role::Producer)? {
-            Ok(member) => member.ok_or_else(|| crowded(&self.place))?,
-            Err(NoPeer) => {
-                return Err(Error::NoReader {
-                    name: self.called(),
-                });
-            }
-        };
+        let joined = self.place.join_peers(Role::Producer);
+        let member = joined.map_err(|refusal| self.refused(refusal))?;
         let (place, segment) = (self.place.clone(), self.segment.clone());
-        let end = End::new(member, Role::Producer, place, Arc::default(), segment);
+        let end = End::new(member, Role::Producer, place, self.ways(), segment);
         end.ways.nonblocking.set(true);
         Ok(Writer::new(end))
     }
@@ -187,23 +193,22 @@ impl Fifo {
     ///
     /// As [`Fifo::reader`].
     pub fn both(&self) -> Result<(Writer, Reader), Error> {
-        let reader = self.join(Role::Consumer)?;
-        let writer = self.join(Role::Producer)?;
+        let (reader, _) = self.join(Role::Consumer, None)?;
+        let (writer, _) = self.join(Role::Producer, None)?;
         Ok((Writer::new(writer), Reader::new(reader)))
     }
 
-    fn join(&self, role: Role) -> Result<End, Error> {
-        End::join(
-            &self.place,
-            role,
-            Arc::new(Ways::default()),
-            self.segment.clone(),
-        )
+    /// Takes part. Besides, how many of the other role had ever come before.
+    fn join(&self, role: Role, until: Option<Deadline>) -> Result<(End, u64), Error> {
+        let joined = self.place.join(role, until);
+        let (member, seen) = joined.map_err(|refusal| self.refused(refusal))?;
+        let (place, segment) = (self.place.clone(), self.segment.clone());
+        Ok((End::new(member, role, place, self.ways(), segment), seen))
     }
 
     fn meet(&self, role: Role, until: Option<Deadline>) -> Result<End, Error> {
-        let mut end = self.join(role)?;
-        match end.meet(until) {
+        let (mut end, seen) = self.join(role, until)?;
+        match end.meet(seen, until) {
             Ok(()) => Ok(end),
             Err(Halt::Fault(fault)) => Err(fault.into()),
             Err(Halt::Interrupted) => Err(Error::Interrupted),
@@ -211,6 +216,17 @@ impl Fifo {
                 name: self.called(),
             }),
         }
+    }
+
+    fn refused(&self, refusal: Refusal) -> Error {
+        refused(refusal, &self.place, || self.called())
+    }
+
+    /// How a new end goes about its work.
+    fn ways(&self) -> Arc<Ways> {
+        let ways = Ways::default();
+        ways.interruptible.set(self.interruptible);
+        Arc::new(ways)
     }
 
     fn called(&self) -> Name {

@@ -101,7 +101,9 @@ fn prepare() {
         .iter()
         .filter(|(_, record)| record.owner.is_current());
     let given: Vec<_> = mine
-        .filter_map(|(number, record)| Some((*number, record.place.join(record.role).ok()??)))
+        .filter_map(|(number, record)| {
+            Some((*number, record.place.join(record.role, None).ok()?.0))
+        })
         .collect();
     if given.is_empty() {
         return;

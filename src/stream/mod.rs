@@ -289,6 +289,16 @@ fn place_of(segment: &Segment) -> Result<Place, Error> {
     } else {
         Bias::Never
     };
+    let corrupt = |field| Error::Corrupt {
+        name: segment.name.clone(),
+        field,
+    };
+    if facts.capacity < PIPE_BUF {
+        return Err(corrupt("capacity"));
+    }
+    if facts.crew.participants == 0 {
+        return Err(corrupt("participant limit"));
+    }
     if bias == Bias::Kept && own_bias() == Bias::Never {
         return Err(Error::NoBarrier);
     }

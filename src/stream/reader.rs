@@ -128,7 +128,7 @@ impl Reader {
     /// the stream.
     ///
     /// Waits until there is something and then until the file takes some. While the write is made, other readers wait. What
-    /// the file did not take stays in the stream, also if this process is killed.
+    /// the file did not take stays in the stream; if this process is killed in between, so may what it took.
     ///
     /// # Errors
     ///
@@ -137,10 +137,14 @@ impl Reader {
         if limit == 0 {
             return Ok(0);
         }
+        let waits = !self.is_nonblocking();
         loop {
             // Not with the turn in hand.
-            if !self.is_nonblocking() {
-                fd::await_writable(file.as_fd())?;
+            if waits && self.ready(1)? > 0 {
+                self.end.put_down();
+                self.end
+                    .ways
+                    .await_file(|| fd::await_writable(file.as_fd()))?;
             }
             let ready = self.ready(limit)?;
             if ready == 0 {
@@ -151,7 +155,7 @@ impl Reader {
             self.end.member.finish(written.unwrap_or(0));
             match written {
                 // Another has filled it.
-                Err(Errno::EAGAIN) if !self.is_nonblocking() => {}
+                Err(Errno::EAGAIN) if waits => {}
                 written => return Ok(written?),
             }
         }
@@ -249,14 +253,21 @@ impl BufRead for Reader {
         Ok(self.end.member.slices(ready).0)
     }
 
+    /// Marks `n` of the bytes that were shown as read, and lets the others go: to be shown again, or read by another.
+    ///
+    /// Once more without [`fill_buf`](BufRead::fill_buf) in between, it reads on in them, but only where there is no other reader.
+    ///
+    /// # Panics
+    ///
+    /// If fewer were shown, or if the next are not this handle's any more; in a forked child.
     fn consume(&mut self, n: usize) {
         self.end.assert_not_forked();
-        let held = self.end.member.in_hand().unwrap_or(0);
-        assert!(n <= held, "{n} bytes of {held} that were shown");
-        if n > 0 {
-            self.end.member.finish(n);
-        } else {
-            self.end.put_down();
+        let member = &mut self.end.member;
+        if n == 0 {
+            return member.put_down();
         }
+        let held = member.at_hand(n).unwrap_or(0);
+        assert!(n <= held, "{n} bytes to be consumed, which are not shown");
+        member.finish(n);
     }
 }

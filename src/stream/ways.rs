@@ -1,10 +1,12 @@
 //! How an end goes about its work: settings that clones share, as what dup(2) gives shares O_NONBLOCK.
 
+use std::io;
 use std::time::Duration;
 
 use crate::halt;
 use crate::parking::Deadline;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
+use crate::sys::Errno;
 
 /// Relaxed throughout: each is a setting by itself, and takes effect with the next operation.
 #[derive(Debug, Default)]
@@ -36,6 +38,16 @@ impl Ways {
         let nanos =
             timeout.map(|timeout| u64::try_from(timeout.as_nanos()).map_or(0, |n| n.max(1)));
         self.timeout.store(nanos.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// Waits for a file, as for the stream: signals end it if they are to.
+    pub(super) fn await_file(&self, wait: impl Fn() -> Result<(), Errno>) -> io::Result<()> {
+        loop {
+            match wait() {
+                Err(Errno::EINTR) if !self.interruptible.is_on() => {}
+                waited => return Ok(waited?),
+            }
+        }
     }
 
     /// When an operation that begins now gives up.

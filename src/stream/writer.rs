@@ -165,9 +165,19 @@ impl Writer {
         })
     }
 
+    /// Waits for room, of any size.
+    fn reserve_some(&mut self, most: usize) -> io::Result<Reservation<'_>> {
+        let until = self.end.ways.deadline();
+        let ready = self.begin().and_then(|()| self.end.ready(1, 0, until));
+        let len = ready.map_err(|halt| self.failed(halt))?.min(most);
+        let end = &mut self.end;
+        Ok(Reservation { end, len })
+    }
+
     /// Reads from a file right into the ring, with readv(2): at most `limit` bytes; how many, 0 at the file's end.
     ///
-    /// Waits until there is something to read and then for room. While the read is made, other writers wait.
+    /// Waits until there is something to read and then for room. While the read is made, other writers wait. If this process is
+    /// killed in between, what was read is lost.
     ///
     /// # Errors
     ///
@@ -179,9 +189,11 @@ impl Writer {
         let waits = !self.is_nonblocking();
         loop {
             if waits {
-                fd::await_readable(file.as_fd())?;
+                self.end
+                    .ways
+                    .await_file(|| fd::await_readable(file.as_fd()))?;
             }
-            let mut room = self.reserve(limit)?;
+            let mut room = self.reserve_some(limit)?;
             let (first, second) = room.as_mut_slices();
             match fd::readv(
                 &file,

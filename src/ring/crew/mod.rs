@@ -106,6 +106,11 @@ impl<'a> Crew<'a> {
         Ok(None)
     }
 
+    /// Whether no number is free, as far as those have been cleared up after who are dead.
+    pub(crate) fn is_full(&self) -> bool {
+        self.vacant().next().is_none()
+    }
+
     fn vacant(&self) -> impl Iterator<Item = (u16, &'a Entry)> {
         self.numbered()
             .filter(|(_, entry)| role_of(entry.state.load(Ordering::Relaxed)).is_none())
@@ -189,13 +194,27 @@ impl<'a> Crew<'a> {
     /// Promises a wake-up to one sleeper of `role`, if there is one besides `except`, and adds it.
     #[cold]
     pub(crate) fn wake_one(&self, role: Role, except: Option<u16>) -> Result<bool, ParkFault> {
-        self.fence.light(); // E3
-        let words = sleepers::words(self.board.entries().len());
-        let promised = sleepers::promise(self.board.crowd(), role, words, except);
-        if promised {
+        let promised = self.promise(role, |number| Some(number) != except);
+        if promised.is_some() {
+            self.parking.wake(role)?;
+        }
+        Ok(promised.is_some())
+    }
+
+    /// The same for the lowest number above that one; which it was.
+    #[cold]
+    pub(crate) fn wake_above(&self, role: Role, number: u16) -> Result<Option<u16>, ParkFault> {
+        let promised = self.promise(role, |other| other > number);
+        if promised.is_some() {
             self.parking.wake(role)?;
         }
         Ok(promised)
+    }
+
+    fn promise(&self, role: Role, whom: impl Fn(u16) -> bool) -> Option<u16> {
+        self.fence.light(); // E3
+        let words = sleepers::words(self.board.entries().len());
+        sleepers::promise(self.board.crowd(), role, words, whom)
     }
 
     /// Puts in order what the former holder of a number left. Only whoever holds its semaphore calls this.

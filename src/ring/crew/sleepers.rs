@@ -85,42 +85,64 @@ pub(crate) fn is_asleep(crowd: &Crowd, role: Role, number: u16) -> bool {
     word.load(Ordering::Relaxed) & (bit | bit << PER_WORD) != 0
 }
 
-/// Turns the announcement of one sleeper, not that of `except`, into a promise. Who gets `true` owes a wake-up.
-pub(crate) fn promise(crowd: &Crowd, role: Role, words: usize, except: Option<u16>) -> bool {
-    let except = except.map(index);
-    let exchange = |n: usize, bits: u64| {
-        let own = except.filter(|(word, _)| *word == n);
-        let bits = bits & ANNOUNCED & !own.map_or(0, |(_, bit)| bit);
-        let lowest = bits & bits.wrapping_neg();
-        (lowest, lowest << PER_WORD)
+/// Whether somebody of `role` sleeps without a promise besides `except`.
+pub(crate) fn any_but(crowd: &Crowd, role: Role, words: usize, except: u16) -> bool {
+    let (own, bit) = index(except);
+    let mut berths = berths(crowd, role)[..words].iter().enumerate();
+    berths.any(|(n, word)| {
+        let bit = if n == own { bit } else { 0 };
+        word.load(Ordering::Relaxed) & ANNOUNCED & !bit != 0
+    })
+}
+
+/// Turns the announcement of the lowest sleeper, of those that `whom` admits, into a promise. Who gets a number owes it a
+/// wake-up.
+pub(crate) fn promise(
+    crowd: &Crowd,
+    role: Role,
+    words: usize,
+    whom: impl Fn(u16) -> bool,
+) -> Option<u16> {
+    let admitted = |n: usize, bits: u64| {
+        let numbers = (0..PER_WORD).filter(|bit| bits >> bit & 1 == 1);
+        let mut numbers = numbers.map(|bit| (bit, (n * PER_WORD + bit + 1) as u16));
+        numbers.find(|(_, number)| whom(*number))
     };
-    move_one(&berths(crowd, role)[..words], exchange)
+    berths(crowd, role)[..words]
+        .iter()
+        .enumerate()
+        .find_map(|(n, word)| {
+            let mut now = word.load(Ordering::Relaxed);
+            loop {
+                let (bit, number) = admitted(n, now & ANNOUNCED)?;
+                let (from, to) = (1_u64 << bit, 1_u64 << (bit + PER_WORD));
+                match exchange(word, now, now & !from | to) {
+                    Ok(()) => return Some(number),
+                    Err(other) => now = other,
+                }
+            }
+        })
 }
 
 /// Turns the promise of one sleeper back into an announcement, if there is one: its wake-up was taken by the caller.
 pub(crate) fn take_back(crowd: &Crowd, role: Role, words: usize) -> bool {
-    let exchange = |_, bits: u64| {
-        let bits = bits & !ANNOUNCED;
-        let lowest = bits & bits.wrapping_neg();
-        (lowest, lowest >> PER_WORD)
-    };
-    move_one(&berths(crowd, role)[..words], exchange)
-}
-
-/// Clears one bit and sets another, in the first word for which `exchange` names some.
-fn move_one(berths: &[AtomicU64], exchange: impl Fn(usize, u64) -> (u64, u64)) -> bool {
-    berths.iter().enumerate().any(|(n, word)| {
+    berths(crowd, role)[..words].iter().any(|word| {
         let mut now = word.load(Ordering::Relaxed);
         loop {
-            let (from, to) = exchange(n, now);
-            if from == 0 {
+            let promised = now & !ANNOUNCED;
+            let lowest = promised & promised.wrapping_neg();
+            if lowest == 0 {
                 return false;
             }
-            match word.compare_exchange(now, now & !from | to, Ordering::Relaxed, Ordering::Relaxed)
-            {
-                Ok(_) => return true,
+            match exchange(word, now, now & !lowest | lowest >> PER_WORD) {
+                Ok(()) => return true,
                 Err(other) => now = other,
             }
         }
     })
+}
+
+fn exchange(word: &AtomicU64, from: u64, to: u64) -> Result<(), u64> {
+    let exchanged = word.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed);
+    exchanged.map(drop)
 }

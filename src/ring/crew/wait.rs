@@ -8,8 +8,9 @@
 //! now or when the next one sleeps, since there are as many wake-ups as promises and deaths together.
 //!
 //! Who is woken and cannot use what it was woken for, passes the wake-up on: a producer that waits for more slots than there
-//! are, or anybody who learns that the other role is empty and waits on. Once for each state of things, or they would
-//! wake one another for ever.
+//! are, or anybody who learns that the other role is empty and waits on. To the next higher number, since a waker begins with
+//! the lowest that it sees: so the news comes to an end, and reaches all who were asleep. (Who announces itself later, looks
+//! later.) A wake-up that was another's, or nobody's, begins anew with the lowest.
 //!
 //! Who is stopped by a slot or a turn in somebody's hands asks the kernel whether that one lives, before it sleeps; and who is
 //! told that nothing will come, first makes sure that no consumer that lives has something in hand that might be returned.
@@ -27,8 +28,8 @@ pub(crate) enum Sight<R> {
     Nothing,
     /// A slot, or the turn, in the hands of that participant is in the way.
     Held(u16),
-    /// Something, up to that position, but less than was wanted; and in whose hands the slot there is, if in anybody's.
-    Short(u64, Option<u16>),
+    /// Something, but less than was wanted; and in whose hands the slot behind it is, if in anybody's.
+    Short(Option<u16>),
 }
 
 /// How often a look is taken anew because somebody's remains were just put away.
@@ -42,11 +43,17 @@ pub(crate) struct Waiter<'a> {
     pub(crate) patience: Patience,
 }
 
-/// Why a wake-up was passed on last: not again for the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct News {
-    short: Option<u64>,
-    end: Option<Entry>,
+/// The wake-up that ended a sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    /// There was none.
+    Nothing,
+    /// The one that was promised to this sleeper.
+    Own,
+    /// One that was promised to another.
+    Anothers,
+    /// A death's, or one that was left behind.
+    Stray,
 }
 
 impl Waiter<'_> {
@@ -81,8 +88,7 @@ impl Waiter<'_> {
         until: Option<Deadline>,
         mut look: impl FnMut() -> Result<Sight<R>, Fault>,
     ) -> Result<R, Stop> {
-        let mut passed_on = News::default();
-        let mut robbed = false;
+        let mut taken = Taken::Nothing;
         loop {
             sleepers::announce(self.crew.board.crowd(), self.role, self.number);
             let reach = parking::heavy_barrier(); // E3
@@ -90,33 +96,42 @@ impl Waiter<'_> {
                 Ok((None, short)) => short,
                 verdict => return self.go(verdict.map(|(found, _)| found)),
             };
-            self.pass_on(short, robbed, &mut passed_on)?;
+            self.pass_on(taken, short)?;
             let end = self.crew.parking.sleep(self.role, until, reach)?;
-            let found = self.withdraw();
-            let again = robbed;
-            if end == Wake::Token && found == Found::Announced {
-                robbed = self.unexpected()?;
-                if !robbed {
-                    passed_on = News::default(); // somebody died: whoever counted on that one has looked before
-                }
-            } else {
-                robbed = false;
-            }
-            if robbed && again {
+            let before = taken;
+            taken = self.taken(end)?;
+            if taken == Taken::Anothers && before == Taken::Anothers {
                 parking::nap();
             }
             // A wake-up comes before a deadline that has passed meanwhile.
             let late = until.is_some_and(parking::passed).then_some(Stop::TimedOut);
             if let Some(stop) = self.patience.ending(end).or(late) {
-                if robbed {
-                    self.crew.wake_one(self.role, Some(self.number))?;
-                }
                 return match look()? {
                     Sight::Found(found) => Ok(found),
-                    _ => Err(stop),
+                    _ => self.hand_on(taken).and(Err(stop)),
                 };
             }
         }
+    }
+
+    /// Which wake-up ended a sleep. One that was another's is that one's loss: it is given its place again. And after one that was
+    /// nobody's, somebody may have died.
+    fn taken(&self, end: Wake) -> Result<Taken, Stop> {
+        let found = self.withdraw();
+        if end != Wake::Token {
+            return Ok(Taken::Nothing);
+        }
+        if found == Found::Promised {
+            return Ok(Taken::Own);
+        }
+        let words = sleepers::words(self.crew.board.entries().len());
+        let anothers = sleepers::take_back(self.crew.board.crowd(), self.role, words);
+        self.crew.bury_all()?;
+        Ok(if anothers {
+            Taken::Anothers
+        } else {
+            Taken::Stray
+        })
     }
 
     fn withdraw(&self) -> Found {
@@ -132,38 +147,31 @@ impl Waiter<'_> {
         verdict.map(|found| found.expect("a verdict was reached"))
     }
 
-    /// After a wake-up that was not promised to this sleeper. Whether it was promised to another.
-    fn unexpected(&self) -> Result<bool, Stop> {
-        let words = sleepers::words(self.crew.board.entries().len());
-        let robbed = sleepers::take_back(self.crew.board.crowd(), self.role, words);
-        self.crew.bury_all()?;
-        Ok(robbed)
+    /// Before it goes back to sleep: wakes another, if it has taken a wake-up that another can use.
+    fn pass_on(&self, taken: Taken, short: bool) -> Result<(), Stop> {
+        let worthwhile = match taken {
+            Taken::Nothing => false,
+            Taken::Anothers => true,
+            Taken::Own | Taken::Stray => short || self.peers_gone()?,
+        };
+        if worthwhile {
+            self.hand_on(taken)
+        } else {
+            Ok(())
+        }
     }
 
-    /// Before it goes back to sleep: wakes another, if there is something that it cannot use itself and that is news.
-    fn pass_on(&self, short: Option<u64>, robbed: bool, passed_on: &mut News) -> Result<(), Stop> {
-        let words = sleepers::words(self.crew.board.entries().len());
-        if !sleepers::any(self.crew.board.crowd(), self.role, words) {
-            return Ok(());
-        }
-        let (control, parking) = (self.crew.board.control(), self.crew.parking);
-        let (attached, last) = handshake::look_at_peer(control, parking, self.role)?;
-        let gone = !attached && self.is_end(last);
-        let news = News {
-            short,
-            end: gone.then_some(last),
-        };
-        let worth_telling = news.short.is_some() || news.end.is_some();
-        if worth_telling && news != *passed_on {
-            *passed_on = news;
-            // All of them: one that has been told already would not pass it on.
-            for _ in self.crew.board.entries() {
-                if !self.crew.wake_one(self.role, Some(self.number))? {
-                    break;
-                }
+    /// Wakes the next, by number, for whom a wake-up may be that was of no use here. Whoever cannot use it either, does
+    /// the same: so all hear of it, and none twice.
+    fn hand_on(&self, taken: Taken) -> Result<(), Stop> {
+        match taken {
+            Taken::Nothing => {}
+            Taken::Own => {
+                self.crew.wake_above(self.role, self.number)?;
             }
-        } else if robbed {
-            self.crew.wake_one(self.role, Some(self.number))?;
+            Taken::Anothers | Taken::Stray => {
+                self.crew.wake_one(self.role, Some(self.number))?;
+            }
         }
         Ok(())
     }
@@ -192,19 +200,19 @@ impl Waiter<'_> {
 
     /// Looks, and puts away what the dead have left in the way; if there is nothing, asks whether anything can come.
     ///
-    /// Besides, how far what there is reaches, where it is too little.
+    /// Besides, whether there is something, but too little.
     pub(crate) fn judge<R>(
         &self,
         look: &mut impl FnMut() -> Result<Sight<R>, Fault>,
-    ) -> Result<(Option<R>, Option<u64>), Stop> {
-        let mut short = None;
+    ) -> Result<(Option<R>, bool), Stop> {
+        let mut short = false;
         for _ in 0..LOOKS {
             let owner;
             (owner, short) = match look()? {
-                Sight::Found(found) => return Ok((Some(found), None)),
-                Sight::Held(owner) => (Some(owner), None),
-                Sight::Short(end, owner) => (owner, Some(end)),
-                Sight::Nothing => (None, None),
+                Sight::Found(found) => return Ok((Some(found), false)),
+                Sight::Held(owner) => (Some(owner), false),
+                Sight::Short(owner) => (owner, true),
+                Sight::Nothing => (None, false),
             };
             if !self.cleared(owner)? {
                 break;
@@ -241,11 +249,11 @@ impl Waiter<'_> {
     fn last_look<R>(
         &self,
         look: &mut impl FnMut() -> Result<Sight<R>, Fault>,
-    ) -> Result<(Option<R>, Option<u64>), Stop> {
+    ) -> Result<(Option<R>, bool), Stop> {
         if let Estate::Turn = self.crew.estate {
             return match look()? {
-                Sight::Found(found) => Ok((Some(found), None)),
-                Sight::Held(_) if self.role == Role::Consumer => Ok((None, None)),
+                Sight::Found(found) => Ok((Some(found), false)),
+                Sight::Held(_) if self.role == Role::Consumer => Ok((None, false)),
                 _ => Err(Stop::Gone),
             };
         }
@@ -253,7 +261,7 @@ impl Waiter<'_> {
         for _ in 0..LOOKS {
             let returned = self.times_returned();
             match look()? {
-                Sight::Found(found) => return Ok((Some(found), None)),
+                Sight::Found(found) => return Ok((Some(found), false)),
                 _ if self.role == Role::Producer => return Err(Stop::Gone),
                 Sight::Held(_) => break, // by a producer that has come since
                 // First what is returned, then what is in hand: the one becomes the other.
@@ -262,7 +270,7 @@ impl Waiter<'_> {
                 _ => {}
             }
         }
-        Ok((None, None))
+        Ok((None, false))
     }
 
     fn peers_gone(&self) -> Result<bool, Stop> {

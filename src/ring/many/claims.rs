@@ -122,7 +122,7 @@ impl Member {
                     word.kind(),
                     Some(Kind::Writing | Kind::Reading | Kind::Draining)
                 );
-                Some(Sight::Short(end.position, owner.then(|| word.owner())))
+                Some(Sight::Short(owner.then(|| word.owner())))
             }
             Stand::Never => Some(Sight::Nothing), // no state of a ring: told by the next look at it
             _ => None,                            // freed, or claimed, since it was counted

@@ -6,7 +6,7 @@
 use super::member::Member;
 use super::turn::{Taken, Turn, settle};
 use crate::memory::{Board, Entry, View};
-use crate::parking::{self, ParkFault};
+use crate::parking::{self, Deadline, ParkFault};
 use crate::ring::crew::{Crew, Estate};
 use crate::ring::{Fault, Parking, Role, roster};
 use crate::sync::{Arc, Ordering};
@@ -27,43 +27,76 @@ pub(crate) struct Place {
     pub(crate) bias: Bias,
 }
 
-/// How often a newcomer begins anew because others come and go.
-const ROUNDS: u32 = 64;
+/// Why nobody could come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// As many as there can be are there, and live.
+    Full,
+    /// Nobody is in the other role.
+    NoPeer,
+    /// The deadline has passed, while somebody else who came as the first was not done.
+    Late,
+    Fault(Fault),
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<ParkFault> for Refusal {
+    fn from(fault: ParkFault) -> Self {
+        Self::Fault(fault.into())
+    }
+}
 
 const BOTH: [Role; 2] = [Role::Producer, Role::Consumer];
 
 impl Place {
-    /// Takes part; `None` when there are as many as there can be.
-    pub(crate) fn join(&self, role: Role) -> Result<Option<Member>, Fault> {
-        for round in 0..ROUNDS {
-            if round > 0 {
-                parking::nap();
-            }
+    /// Takes part. Besides, how many of the other role had ever come when this one began to; one less if one of them was there.
+    pub(crate) fn join(
+        &self,
+        role: Role,
+        until: Option<Deadline>,
+    ) -> Result<(Member, u64), Refusal> {
+        loop {
+            let seen = roster::entry(self.board.control(), role.peer()).generation;
+            let met = self.parking.attached(role.peer())? > 0;
             let number = match self.company()? {
-                Some(beside) => match self.crew().join(role, Some(beside))? {
-                    None if self.parking.attached(beside)? > 0 => return Ok(None),
-                    number => number,
-                },
+                Some(beside) => self.join_beside(role, beside)?,
                 None => self.found(role)?,
             };
             if let Some(number) = number {
-                return self.arrived(number, role).map(Some);
+                let seen = seen.wrapping_sub(u64::from(met));
+                return Ok((self.arrived(number, role)?, seen));
             }
+            if until.is_some_and(parking::passed) {
+                return Err(Refusal::Late);
+            }
+            parking::nap();
         }
-        Ok(None)
     }
 
     /// The same, but only while somebody is in the other role.
-    pub(crate) fn join_peers(&self, role: Role) -> Result<Result<Option<Member>, NoPeer>, Fault> {
+    pub(crate) fn join_peers(&self, role: Role) -> Result<Member, Refusal> {
         let beside = role.peer();
-        if self.parking.attached(beside)? == 0 {
-            return Ok(Err(NoPeer));
+        while self.parking.attached(beside)? > 0 {
+            if let Some(number) = self.join_beside(role, beside)? {
+                return self.arrived(number, role);
+            }
         }
-        match self.crew().join(role, Some(beside))? {
-            Some(number) => Ok(Ok(Some(self.arrived(number, role)?))),
-            None if self.parking.attached(beside)? == 0 => Ok(Err(NoPeer)),
-            None => Ok(Ok(None)),
+        Err(Refusal::NoPeer)
+    }
+
+    /// Takes a number while somebody is in that role; `None` if that was over too soon.
+    fn join_beside(&self, role: Role, beside: Role) -> Result<Option<u16>, Refusal> {
+        let crew = self.crew();
+        let joined = crew.join(role, Some(beside))?;
+        if joined.is_none() && crew.is_full() {
+            return Err(Refusal::Full);
         }
+        Ok(joined)
     }
 
     /// In a forked child: takes part as `member`, whom the parent has joined for it. `false` if it is too late.
@@ -99,26 +132,34 @@ impl Place {
         Ok(None)
     }
 
-    fn arrived(&self, number: u16, role: Role) -> Result<Member, Fault> {
+    fn arrived(&self, number: u16, role: Role) -> Result<Member, Refusal> {
         let (board, view) = (self.board.clone(), self.view.clone());
         let parking = Arc::clone(&self.parking);
         let keeps = self.bias == Bias::Kept;
         let mut member = Member::new(board, view, parking, (number, role), keeps);
-        if self.parking.attached(role)? == 1 {
+        match self.settle_in(&mut member) {
+            Ok(()) => Ok(member),
+            Err(fault) => {
+                let _ = member.leave(true); // the same fault, most likely
+                Err(fault.into())
+            }
+        }
+    }
+
+    fn settle_in(&self, member: &mut Member) -> Result<(), ParkFault> {
+        if self.parking.attached(member.role)? == 1 {
             member.turn.keep(&self.board);
             member.resume();
         }
-        self.tell_peers(role)?;
-        Ok(member)
+        self.tell_peers(member.role)
     }
 
     /// Wakes all who wait for somebody to come, of whom some may wait for something else.
     fn tell_peers(&self, role: Role) -> Result<(), ParkFault> {
         let crew = self.crew();
-        for _ in self.board.entries() {
-            if !crew.wake_one(role.peer(), None)? {
-                break;
-            }
+        let mut told = 0;
+        while let Some(next) = crew.wake_above(role.peer(), told)? {
+            told = next;
         }
         Ok(())
     }
@@ -147,10 +188,15 @@ impl Place {
                 return Ok(false);
             }
         }
-        if !self.parking.found(number, role)? {
+        // With both turns in hand, nobody else comes as the first; and if nobody is there, nobody can come beside. So there is time
+        // to discard what is old before this one is there for others to come beside.
+        if !self.parking.is_deserted()? {
             return Ok(false);
         }
         self.discard();
+        if !self.parking.found(number, role)? {
+            return Ok(false);
+        }
         self.crew().enter(number, entry, role);
         settle(&self.board, number, entry);
         Ok(true)
@@ -159,11 +205,13 @@ impl Place {
     fn take_turn(&self, number: u16, role: Role) -> Result<Taken, Fault> {
         let mut turn = Turn::new(role, number, false);
         let taken = turn.take(&self.board)?;
-        if let Taken::Held(owner) = taken
-            && !self.parking.alive(owner)?
-        {
-            self.crew().bury(owner)?;
-            return turn.take(&self.board);
+        if let Taken::Held(owner) = taken {
+            let crew = self.crew();
+            crew.entry(owner).ok_or(Fault::Corrupt)?;
+            if !self.parking.alive(owner)? {
+                crew.bury(owner)?;
+                return turn.take(&self.board);
+            }
         }
         Ok(taken)
     }
@@ -175,10 +223,6 @@ impl Place {
         control.consumed.store(produced, Ordering::Release); // E2
     }
 }
-
-/// Nobody is in the other role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NoPeer;
 
 impl Member {
     /// How many ever came to the other role.
@@ -193,6 +237,12 @@ impl Member {
             let entry = &self.board.entries()[usize::from(self.number) - 1];
             settle(&self.board, self.number, entry);
         }
-        self.crew().leave(self.number, self.role, in_good_order)
+        let last = roster::entry(self.control(), self.role);
+        self.crew().leave(self.number, self.role, in_good_order)?;
+        if !in_good_order && self.parking.attached(self.role)? == 0 {
+            // Unlike a death, this may be known to another thread of the process at once.
+            roster::note_death(self.control(), self.role, last);
+        }
+        Ok(())
     }
 }

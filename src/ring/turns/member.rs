@@ -117,7 +117,7 @@ impl Member {
             return Ok(Sight::Found(room));
         }
         self.put_down();
-        Ok(self.short(room))
+        Ok(short(room))
     }
 
     #[inline(always)]
@@ -136,9 +136,11 @@ impl Member {
 
     /// Takes a turn that is not kept, unless there is something in the way.
     fn take(&mut self, least: usize) -> Result<Option<Sight<usize>>, Fault> {
-        let near = self.near();
-        if near < least {
-            return Ok(Some(self.short(near)));
+        // Where the indices seem to be impossible, the turn makes sure.
+        if let Ok(near) = self.near_or_corrupt()
+            && near < least
+        {
+            return Ok(Some(short(near)));
         }
         if let Taken::Held(owner) = self.turn.take(&self.board)? {
             return Ok(Some(Sight::Held(owner)));
@@ -147,23 +149,17 @@ impl Member {
         Ok(None)
     }
 
-    fn short(&self, room: usize) -> Sight<usize> {
-        match room {
-            0 => Sight::Nothing,
-            room => {
-                let peers = index(self.control(), self.role.peer()).load(Ordering::Relaxed);
-                Sight::Short(peers.wrapping_add(room as u64), None)
-            }
-        }
-    }
-
     /// How many bytes are ready for this role, as seen without the turn.
     pub(crate) fn near(&self) -> usize {
+        self.near_or_corrupt().unwrap_or(0)
+    }
+
+    fn near_or_corrupt(&self) -> Result<usize, cursor::Corrupt> {
         // Relaxed, and after the heavy barrier of a waiter (E3). The index that others of this role move comes last: so what is
         // seen is not too little, unless the peers' has moved since, of which they would tell.
         let peers = index(self.control(), self.role.peer()).load(Ordering::Relaxed);
         let own = index(self.control(), self.role).load(Ordering::Relaxed);
-        self.between(own, peers).unwrap_or(0)
+        self.between(own, peers)
     }
 
     fn between(&self, own: u64, peers: u64) -> Result<usize, cursor::Corrupt> {
@@ -220,12 +216,6 @@ impl Member {
     pub(crate) fn slices_mut(&mut self, len: usize) -> (&mut [u8], &mut [u8]) {
         let run = self.run(len);
         self.view.slices_mut(run)
-    }
-
-    /// How many bytes are known to be ready for this role, which has the turn; 0 if it has not.
-    #[inline(always)]
-    pub(crate) fn in_hand(&self) -> Option<usize> {
-        self.turn.in_hand.then_some(self.room)
     }
 
     /// Hands the first `n` bytes to the peers, and wakes one if it sleeps. Keeps the turn.
@@ -288,9 +278,7 @@ impl Member {
     #[cold]
     fn stir_own(&mut self) {
         self.fence.light(); // E3
-        if sleepers::any(self.board.crowd(), self.role, self.words) {
-            self.wake_own();
-        }
+        self.wake_own();
     }
 
     // A fault below, since the semaphores were removed, does not undo what was done, and shows to whoever waits next.
@@ -307,11 +295,16 @@ impl Member {
     }
 
     /// One of this role, if there is something left for it, or if it may only wait to be told of the end.
+    ///
+    /// Never this one, which may be about to sleep.
     #[cold]
     fn wake_own(&self) {
-        let last = self.role == Role::Consumer && self.parking.attached(Role::Producer) == Ok(0);
-        if self.near() > 0 || last {
-            let _ = self.crew().wake_one(self.role, None);
+        if !sleepers::any_but(self.board.crowd(), self.role, self.words, self.number) {
+            return;
+        }
+        let last = || self.parking.attached(Role::Producer) == Ok(0);
+        if self.near() > 0 || (self.role == Role::Consumer && last()) {
+            let _ = self.crew().wake_one(self.role, Some(self.number));
         }
     }
 
@@ -360,7 +353,7 @@ impl Member {
         })
     }
 
-    /// Waits until the other role has somebody, or has had since `seen`, a number of its holders.
+    /// Waits until the other role has somebody, or has had since there were `seen` of them.
     #[cold]
     pub(crate) fn wait_for_peers(
         &mut self,
@@ -383,22 +376,24 @@ impl Member {
         Ok(())
     }
 
-    /// Waits until `least` bytes are ready, without taking the turn.
+    /// Waits until `least` bytes are ready, without taking the turn; or until more than `seen` have ever come to the other role.
     #[cfg(not(loom))]
     #[cold]
     pub(crate) fn wait_near(
         &mut self,
         least: usize,
+        seen: Option<u64>,
         patience: Patience,
         until: Option<Deadline>,
     ) -> Result<(), Stop> {
         self.waiting(patience, |waiter, member| {
             waiter.wait(until, || {
                 let near = member.near();
-                Ok(if near >= least {
+                let come = seen.is_some_and(|seen| seen != member.peers_ever());
+                Ok(if near >= least || come {
                     Sight::Found(())
                 } else {
-                    Sight::Nothing
+                    short(near)
                 })
             })
         })?;
@@ -425,5 +420,13 @@ impl Member {
             patience,
         };
         wait(waiter, self)
+    }
+}
+
+/// What there is, where it is too little.
+fn short<R>(room: usize) -> Sight<R> {
+    match room {
+        0 => Sight::Nothing,
+        _ => Sight::Short(None),
     }
 }

@@ -28,7 +28,7 @@ use crate::sync::{AtomicU64, Ordering};
 const STREAK: u32 = 64;
 
 /// How often a change is tried anew because another was faster: each time, that one got on. More is no ring's doing.
-const TRIES: u32 = 1 << 20;
+const TRIES: u32 = 1 << 12;
 
 /// What came of asking for a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,8 +207,11 @@ pub(in crate::ring) fn settle(board: &Board, number: u16, entry: &Entry) -> bool
 fn open(board: &Board, role: Role, number: u16) -> bool {
     let turn = word_of(board, role);
     let mut now = Word::of_bits(turn.load(Ordering::Relaxed));
-    // Ends, since others only ask for it, or take it.
-    while now.owner() == Some(number) {
+    // A few times at most: others only ask for it, or take it.
+    for _ in 0..TRIES {
+        if now.owner() != Some(number) {
+            break;
+        }
         let open = now.next(State::Open).bits();
         // Release, E10: what the former holder has done was ordered before by the semaphores (E4).
         match turn.compare_exchange(now.bits(), open, Ordering::Release, Ordering::Relaxed) {
