@@ -21,7 +21,7 @@ use crate::sync::Arc;
 use crate::sys::fork::{self, Incarnation};
 
 /// How long a nonblocking operation waits for another's to be done with the turn.
-pub(super) const COURTESY: Duration = Duration::from_millis(1);
+const COURTESY: Duration = Duration::from_millis(1);
 
 /// How many bytes are copied before the other side may begin with them.
 pub(super) const SHARE: usize = 32 << 10;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::end::{COURTESY, End, refused};
+use super::end::{End, refused};
 use super::halt::Halt;
 use super::ways::Ways;
 use super::{Options, Reader, Writer, place_of};
@@ -14,6 +14,9 @@ use crate::ring::Role;
 use crate::ring::turns::{Place, Refusal};
 use crate::segment::{self, Segment, Status};
 use crate::sync::Arc;
+
+/// How long an open that does not wait waits for others that are about to open, and were stopped in the middle.
+const OPENING: Duration = Duration::from_secs(1);
 
 /// A stream that has a name: what mkfifo(3) makes and open(2) opens. No end of it is open by itself.
 ///
@@ -166,7 +169,7 @@ impl Fifo {
     ///
     /// As [`Fifo::reader`].
     pub fn reader_nonblocking(&self) -> Result<Reader, Error> {
-        let (mut end, seen) = self.join(Role::Consumer, after(COURTESY))?;
+        let (mut end, seen) = self.join(Role::Consumer, after(OPENING))?;
         end.ways.nonblocking.set(true);
         end.note_unmet(seen)?;
         Ok(Reader::new(end))
