@@ -27,6 +27,36 @@ pub fn apart(body: impl FnOnce()) {
 /// The same in a process that has not used the library yet, for files where no test does otherwise: what another thread
 /// is about to do once in the process, the child would wait for in vain.
 pub fn apart_unprepared(body: impl FnOnce()) {
+    let end = in_process(|| {
+        if enter_namespace().is_err() {
+            return NOT_ALLOWED;
+        }
+        status_of(body)
+    });
+    match end {
+        WaitStatus::Exited(_, NOT_ALLOWED) => skipped("no permission to make an IPC namespace"),
+        other => check_end(other),
+    }
+}
+
+/// Runs `body` in a forked process, with an IPC namespace of its own where that is allowed; `body` is told whether it has
+/// one. Nothing of this process may have used the library yet.
+pub fn alone_unprepared(body: impl FnOnce(bool)) {
+    check_end(in_process(|| {
+        let own_namespace = enter_namespace().is_ok();
+        status_of(|| body(own_namespace))
+    }));
+}
+
+fn check_end(end: WaitStatus) {
+    assert!(
+        matches!(end, WaitStatus::Exited(_, 0)),
+        "the process apart ended with {end:?}"
+    );
+}
+
+/// Runs `work` in a forked process, which leads a group and does not stay for ever; returns how it ended.
+fn in_process(work: impl FnOnce() -> i32) -> WaitStatus {
     show_panics_of_children();
     // SAFETY: the child uses nothing that another thread of the test may hold locked, but for the allocator, which
     // the C library makes usable in children, and ends by `_exit`.
@@ -34,7 +64,10 @@ pub fn apart_unprepared(body: impl FnOnce()) {
     let child = match unsafe { fork() }.expect("a process can be forked") {
         ForkResult::Parent { child } => child,
         ForkResult::Child => {
-            let status = in_namespace(body);
+            let own = Pid::from_raw(0);
+            setpgid(own, own).expect("a process can lead a group");
+            alarm::set(PATIENCE);
+            let status = work();
             // SAFETY: always sound; it ends the process without running what the parent registered.
             #[allow(unsafe_code)]
             unsafe {
@@ -45,13 +78,7 @@ pub fn apart_unprepared(body: impl FnOnce()) {
     let end = waitpid(child, None).expect("it is our child");
     // What it has forked is in its group. If it is all gone already, so much the better.
     let _ = killpg(child, Signal::SIGKILL);
-    match end {
-        WaitStatus::Exited(_, 0) => {}
-        WaitStatus::Exited(_, NOT_ALLOWED) => {
-            skipped("no permission to make an IPC namespace");
-        }
-        other => panic!("the process apart ended with {other:?}"),
-    }
+    end
 }
 
 /// The test harness would keep what a child's panic says in the child's memory.
@@ -71,13 +98,7 @@ fn show_panics_of_children() {
     });
 }
 
-fn in_namespace(body: impl FnOnce()) -> i32 {
-    let own = Pid::from_raw(0);
-    setpgid(own, own).expect("a process can lead a group");
-    alarm::set(PATIENCE);
-    if enter_namespace().is_err() {
-        return NOT_ALLOWED;
-    }
+fn status_of(body: impl FnOnce()) -> i32 {
     if catch_unwind(AssertUnwindSafe(body)).is_ok() {
         0
     } else {

@@ -176,6 +176,11 @@ impl Child {
         assert_eq!(self.reap(), WaitStatus::Exited(self.pid, 0));
     }
 
+    /// Waits for its end, whatever that is.
+    pub fn end(mut self) -> WaitStatus {
+        self.reap()
+    }
+
     /// Whether it has ended, which must be well.
     pub fn has_ended(&mut self) -> bool {
         let status = waitpid(self.pid, Some(WaitPidFlag::WNOHANG)).expect("it is our child");
@@ -203,10 +208,19 @@ impl Child {
     }
 
     fn is_asleep(&self) -> bool {
+        self.is_in_state('S')
+    }
+
+    /// Whether a signal has stopped it (state T).
+    pub fn is_stopped(&self) -> bool {
+        self.is_in_state('T')
+    }
+
+    fn is_in_state(&self, state: char) -> bool {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
         stat.rsplit(") ")
             .next()
-            .is_some_and(|rest| rest.starts_with('S'))
+            .is_some_and(|rest| rest.starts_with(state))
     }
 }
 
