@@ -1,0 +1,55 @@
+//! One suite over somebody's pipes and FIFOs, run on the kernel's own and on [`ringpipe::stream`].
+//!
+//! Each case is a function over a [`Subject`](subject::Subject) and becomes two tests. That it holds of the kernel shows
+//! that it expects the right thing; that it holds of ours shows that ours does the same. Where ours is meant to
+//! differ, the case asks [`differences`] what to expect, which has all of it. How many bytes fit while a pipe is partly full is not
+//! compared: the kernel counts pages (W3).
+//!
+//! | rules | cases |
+//! |---|---|
+//! | R1 to R6, R11, R12 | [`reading`] |
+//! | W1, W3, W7, W9, W10, C1, C3 | [`writing`] |
+#![allow(missing_docs)]
+
+/// What needs `ringpipe::stream`.
+macro_rules! ours {
+    ($($item:item)*) => {}; // to have it: => { $($item)* };
+}
+
+/// Makes of each case two tests: one on the kernel, which shows that the case is right, and one on ours.
+macro_rules! cases {
+    ($($case:ident)*) => {
+        mod kernel {
+            use crate::kernel::Kernel;
+
+            $(#[test]
+            fn $case() {
+                let test = concat!(module_path!(), "::", stringify!($case));
+                crate::stage::perform::<Kernel>(test, super::$case::<Kernel>);
+            })*
+        }
+
+        ours! {
+            mod ring {
+                use crate::ring::Ring;
+
+                $(#[test]
+                fn $case() {
+                    let test = concat!(module_path!(), "::", stringify!($case));
+                    crate::stage::perform::<Ring>(test, super::$case::<Ring>);
+                })*
+            }
+        }
+    };
+}
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod differences;
+mod kernel;
+mod stage;
+mod subject;
+
+mod reading;
+mod writing;
