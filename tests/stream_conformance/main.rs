@@ -9,6 +9,7 @@
 //! |---|---|
 //! | R1 to R6, R11, R12 | [`reading`] |
 //! | W1, W3, W7, W9, W10, C1, C3 | [`writing`] |
+//! | W4 to W6, W13 | [`broken`] |
 #![allow(missing_docs)]
 
 /// What needs `ringpipe::stream`.
@@ -51,5 +52,6 @@ mod kernel;
 mod stage;
 mod subject;
 
+mod broken;
 mod reading;
 mod writing;
