@@ -8,7 +8,9 @@
 //! | rules | cases |
 //! |---|---|
 //! | R1 to R6, R11, R12 | [`reading`] |
+//! | R9, R10, W5 for many | [`crowds`] |
 //! | W1, W3, W7, W9, W10, C1, C3 | [`writing`] |
+//! | W2 | [`atomicity`] |
 //! | W4 to W6, W13 | [`broken`] |
 #![allow(missing_docs)]
 
@@ -52,6 +54,8 @@ mod kernel;
 mod stage;
 mod subject;
 
+mod atomicity;
 mod broken;
+mod crowds;
 mod reading;
 mod writing;
