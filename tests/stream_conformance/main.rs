@@ -12,6 +12,8 @@
 //! | W1, W3, W7, W9, W10, C1, C3 | [`writing`] |
 //! | W2 | [`atomicity`] |
 //! | W4 to W6, W13 | [`broken`] |
+//! | F1 to F4, F6, F8 | [`fifo_open`] |
+//! | R7, R8, W11, W12, F4, F7 | [`fifo_life`] |
 #![allow(missing_docs)]
 
 /// What needs `ringpipe::stream`.
@@ -57,5 +59,7 @@ mod subject;
 mod atomicity;
 mod broken;
 mod crowds;
+mod fifo_life;
+mod fifo_open;
 mod reading;
 mod writing;
