@@ -14,6 +14,8 @@
 //! | W4 to W6, W13 | [`broken`] |
 //! | F1 to F4, F6, F8 | [`fifo_open`] |
 //! | R7, R8, W11, W12, F4, F7 | [`fifo_life`] |
+//! | I1, I2, W8, F5 | [`signals`] |
+//! | A.6 | [`readiness`] |
 #![allow(missing_docs)]
 
 /// What needs `ringpipe::stream`.
@@ -61,5 +63,7 @@ mod broken;
 mod crowds;
 mod fifo_life;
 mod fifo_open;
+mod readiness;
 mod reading;
+mod signals;
 mod writing;
