@@ -16,6 +16,9 @@
 //! | R7, R8, W11, W12, F4, F7 | [`fifo_life`] |
 //! | I1, I2, W8, F5 | [`signals`] |
 //! | A.6 | [`readiness`] |
+//! | C8, D1, D6 | [`clones`] |
+//! | D2 to D5, C8 | [`forks`] |
+//! | R5, R9, W4, W13 | [`deaths`] |
 #![allow(missing_docs)]
 
 /// What needs `ringpipe::stream`.
@@ -60,9 +63,12 @@ mod subject;
 
 mod atomicity;
 mod broken;
+mod clones;
 mod crowds;
+mod deaths;
 mod fifo_life;
 mod fifo_open;
+mod forks;
 mod readiness;
 mod reading;
 mod signals;
