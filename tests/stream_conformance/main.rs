@@ -3,7 +3,7 @@
 //! Each case is a function over a [`Subject`](subject::Subject) and becomes two tests. That it holds of the kernel shows
 //! that it expects the right thing; that it holds of ours shows that ours does the same. Where ours is meant to
 //! differ, the case asks [`differences`] what to expect, which has all of it. How many bytes fit while a pipe is partly full is not
-//! compared: the kernel counts pages (W3).
+//! compared: the kernel counts pages (W3). What ours has and a pipe has not is in [`ring_only`].
 //!
 //! | rules | cases |
 //! |---|---|
@@ -73,3 +73,8 @@ mod readiness;
 mod reading;
 mod signals;
 mod writing;
+
+ours! {
+    mod ring;
+    mod ring_only;
+}
