@@ -209,7 +209,7 @@ impl End {
         let mut bits = Readiness::empty();
         match self.role {
             Role::Producer => {
-                bits.set(Readiness::OUT, near >= PIPE_BUF || !met);
+                bits.set(Readiness::OUT, near >= PIPE_BUF);
                 bits.set(Readiness::ERR, !met);
             }
             Role::Consumer => {

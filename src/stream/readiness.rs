@@ -8,14 +8,14 @@ bitflags::bitflags! {
     /// | bytes are there | `IN` | |
     /// | there is room for [`PIPE_BUF`](super::PIPE_BUF) bytes | | `OUT` |
     /// | the writers are gone | `HUP` | |
-    /// | the readers are gone | | `OUT` and `ERR` |
+    /// | the readers are gone | | `ERR` |
     ///
     /// A reader that was opened without waiting sees no `HUP` before its first writer.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Readiness: i16 {
         /// A read returns bytes.
         const IN = 0x001;
-        /// A write of `PIPE_BUF` bytes does not wait, or fails at once.
+        /// A write of `PIPE_BUF` bytes does not wait.
         const OUT = 0x004;
         /// Nobody reads.
         const ERR = 0x008;

@@ -30,6 +30,12 @@ pub(crate) const SIGPIPE: Difference = Difference {
     why: "Rust programs ignore it, and a library that kills C's would be a surprise",
 };
 
+pub(crate) const DEFAULT_CAPACITY: Difference = Difference {
+    rule: "C1",
+    what: "a stream holds 256 KiB unless told otherwise, a pipe 64 KiB",
+    why: "measured: it is faster so, and its memory is had once and not for each write",
+};
+
 pub(crate) const DIRECTIONS: Difference = Difference {
     rule: "W10",
     what: "there is no EBADF for the wrong direction",
@@ -90,9 +96,10 @@ pub(crate) const EXEC: Difference = Difference {
     why: "execve(2) keeps the undo of semaphores, which is how an end closes by itself",
 };
 
-const ALL: [Difference; 12] = [
+const ALL: [Difference; 13] = [
     BAD_BUFFER,
     SIGPIPE,
+    DEFAULT_CAPACITY,
     DIRECTIONS,
     NONBLOCKING_IN_CHILD,
     TWO_HANDLES,

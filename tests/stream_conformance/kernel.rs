@@ -110,7 +110,7 @@ impl End for Descriptor {
 
     fn set_interruptible(&self, _: bool) {}
 
-    fn set_inheritable(&self, _: bool) {}
+    fn set_inheritable(&mut self, _: bool) {}
 
     fn capacity(&self) -> usize {
         let size = fcntl(&self.file, FcntlArg::F_GETPIPE_SZ).expect("it is a pipe");

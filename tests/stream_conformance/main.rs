@@ -21,11 +21,6 @@
 //! | R5, R9, W4, W13 | [`deaths`] |
 #![allow(missing_docs)]
 
-/// What needs `ringpipe::stream`.
-macro_rules! ours {
-    ($($item:item)*) => {}; // to have it: => { $($item)* };
-}
-
 /// Makes of each case two tests: one on the kernel, which shows that the case is right, and one on ours.
 macro_rules! cases {
     ($($case:ident)*) => {
@@ -39,16 +34,14 @@ macro_rules! cases {
             })*
         }
 
-        ours! {
-            mod ring {
-                use crate::ring::Ring;
+        mod ring {
+            use crate::ring::Ring;
 
-                $(#[test]
-                fn $case() {
-                    let test = concat!(module_path!(), "::", stringify!($case));
-                    crate::stage::perform::<Ring>(test, super::$case::<Ring>);
-                })*
-            }
+            $(#[test]
+            fn $case() {
+                let test = concat!(module_path!(), "::", stringify!($case));
+                crate::stage::perform::<Ring>(test, super::$case::<Ring>);
+            })*
         }
     };
 }
@@ -58,6 +51,7 @@ mod common;
 
 mod differences;
 mod kernel;
+mod ring;
 mod stage;
 mod subject;
 
@@ -71,10 +65,6 @@ mod fifo_open;
 mod forks;
 mod readiness;
 mod reading;
+mod ring_only;
 mod signals;
 mod writing;
-
-ours! {
-    mod ring;
-    mod ring_only;
-}

@@ -90,7 +90,7 @@ macro_rules! end {
                 self.set_interruptible(on);
             }
 
-            fn set_inheritable(&self, on: bool) {
+            fn set_inheritable(&mut self, on: bool) {
                 self.set_inheritable(on);
             }
 

@@ -71,11 +71,9 @@ pub(crate) fn folder() -> &'static Path {
     folder
 }
 
-ours! {
-    /// Whether nobody else's System V objects can be seen.
-    pub(crate) fn is_apart() -> bool {
-        SCENE.get().is_some_and(|(_, own_namespace)| *own_namespace)
-    }
+/// Whether nobody else's System V objects can be seen.
+pub(crate) fn is_apart() -> bool {
+    SCENE.get().is_some_and(|(_, own_namespace)| *own_namespace)
 }
 
 /// A path for a FIFO.

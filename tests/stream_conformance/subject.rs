@@ -54,7 +54,7 @@ pub(crate) trait End: Debug + Send + 'static {
     fn set_interruptible(&self, on: bool);
 
     /// Says whether a forked child has it too; of no effect where it always has.
-    fn set_inheritable(&self, on: bool);
+    fn set_inheritable(&mut self, on: bool);
 
     fn capacity(&self) -> usize;
 
