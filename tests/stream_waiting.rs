@@ -166,13 +166,14 @@ fn who_only_looks_takes_no_wake_up_from_who_reads() {
     let (mut writer, mut looking) = fifo.both().unwrap();
     let mut reading = looking.try_clone().unwrap();
     let looking = sleeper(&fifo, Role::Consumer, move || {
-        looking.wait_readable(None).unwrap()
+        (looking.wait_readable(None).unwrap(), looking)
     });
     let reading = sleeper(&fifo, Role::Consumer, move || {
         reading.read(&mut [0; 9]).unwrap()
     });
     writer.write_all(b"abc").unwrap();
-    assert_eq!(looking.join().unwrap(), Readiness::IN);
+    let (readiness, _stays) = looking.join().unwrap();
+    assert_eq!(readiness, Readiness::IN);
     assert_eq!(reading.join().unwrap(), 3);
 }
 
