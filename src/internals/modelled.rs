@@ -3,8 +3,10 @@
 use crate::item::Item;
 use crate::memory::{Board, View};
 use crate::parking::Local;
+use crate::ring::crew::Sight;
 use crate::ring::many::{Hold, Member, Wish};
 use crate::ring::roster::{self, State};
+use crate::ring::turns::{self, Bias, Place, Refusal};
 use crate::ring::{
     DeadConsumer, Parking, Patience, PeerLoss, Read, Role, Run, Side, Stop, Strategy, Write,
     anyone_asleep,
@@ -298,6 +300,167 @@ impl<T: Item> Hand<T> {
             }
             None => false,
         }
+    }
+
+    pub fn leave(&mut self) {
+        self.member.leave(true).expect("no faults");
+    }
+}
+
+/// A stream of bytes, as one process has it.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    place: Place,
+    parking: Arc<Local>,
+}
+
+impl Stream {
+    pub fn new(participants: usize, capacity: usize) -> Self {
+        Self::on(Local::new(), participants, capacity)
+    }
+
+    /// The same without the wake-ups that a death adds.
+    pub fn without_credits(participants: usize, capacity: usize) -> Self {
+        Self::on(Local::with_credits(false), participants, capacity)
+    }
+
+    fn on(parking: Local, participants: usize, capacity: usize) -> Self {
+        let parking = Arc::new(parking);
+        let place = Place {
+            board: Board::modelled(participants, 0),
+            view: View::modelled(capacity),
+            parking: Arc::clone(&parking) as _,
+            bias: Bias::Kept,
+        };
+        Self { place, parking }
+    }
+
+    /// The stream as another process has it, which can die.
+    pub fn process(&self, process: u32) -> Self {
+        let mut theirs = self.clone();
+        theirs.parking = Arc::new(self.parking.of_process(process));
+        theirs.place.parking = Arc::clone(&theirs.parking) as _;
+        theirs
+    }
+
+    /// What the kernel does when this process has died.
+    pub fn die(&self) {
+        self.parking.die();
+    }
+
+    /// From now on, whoever would sleep in that role is interrupted at once.
+    pub fn set_restless(&self, role: Role, restless: bool) {
+        self.parking.set_restless(role, restless);
+    }
+
+    /// Takes part; `None` if there are as many as there can be.
+    pub fn join(&self, role: Role) -> Option<Party> {
+        match self.place.join(role, None) {
+            Ok((member, seen)) => Some(Party { member, seen }),
+            Err(Refusal::Full) => None,
+            Err(refusal) => panic!("no faults and no clock: {refusal:?}"),
+        }
+    }
+
+    /// The same, but only while somebody is in the other role.
+    pub fn join_peers(&self, role: Role) -> Result<Option<Party>, Vain> {
+        match self.place.join_peers(role) {
+            Ok(member) => Ok(Some(Party { member, seen: 0 })),
+            Err(Refusal::Full) => Ok(None),
+            Err(Refusal::NoPeer) => Err(Vain::Gone),
+            Err(refusal) => panic!("no faults and no clock: {refusal:?}"),
+        }
+    }
+
+    /// How many bytes nobody has read.
+    pub fn available(&self) -> usize {
+        crate::ring::len(self.place.board.control(), self.place.view.capacity())
+    }
+}
+
+/// A writer or a reader. It leaves when told to, or dies with its process.
+#[derive(Debug)]
+pub struct Party {
+    member: turns::Member,
+    /// How many of the other role had ever come before.
+    seen: u64,
+}
+
+impl Party {
+    /// Takes the turn with `least` bytes ready at least, as the handles do: the shortest way first, if it will do for `wanted`.
+    fn ready(&mut self, wanted: usize, least: usize, peer_loss: PeerLoss) -> Result<usize, Vain> {
+        if let Some(ready) = self.member.at_hand(wanted) {
+            return Ok(ready);
+        }
+        if let Sight::Found(ready) = self.member.look(least).expect("no faults") {
+            return Ok(ready);
+        }
+        let waited = self.member.wait(least, patience(peer_loss), None);
+        waited.map_err(vain)
+    }
+
+    /// Writes all, in one piece.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Vain> {
+        self.reserve(bytes)?;
+        self.commit(bytes.len());
+        Ok(())
+    }
+
+    /// Writes without publishing.
+    pub fn reserve(&mut self, bytes: &[u8]) -> Result<(), Vain> {
+        self.ready(bytes.len(), bytes.len(), PeerLoss::Disconnect)?;
+        self.member.put(0, bytes);
+        Ok(())
+    }
+
+    /// Publishes, or releases, the first `n` bytes of what is in hand.
+    pub fn commit(&mut self, n: usize) {
+        if n > 0 {
+            self.member.finish(n);
+        } else {
+            self.member.put_down();
+        }
+    }
+
+    /// Writes one byte after the other, as a long write goes by parts.
+    pub fn write_on(&mut self, bytes: &[u8]) -> Result<(), Vain> {
+        for (n, byte) in bytes.iter().enumerate() {
+            self.ready(bytes.len() - n, 1, PeerLoss::Disconnect)?;
+            self.member.put(0, &[*byte]);
+            self.member.hand_over(1);
+        }
+        self.member.finish(0);
+        Ok(())
+    }
+
+    /// Reads what there is, up to `most`; `Gone` at the end.
+    pub fn read(&mut self, most: usize) -> Result<Vec<u8>, Vain> {
+        let bytes = self.hold(most)?;
+        self.commit(bytes.len());
+        Ok(bytes)
+    }
+
+    /// Reads without releasing.
+    pub fn hold(&mut self, most: usize) -> Result<Vec<u8>, Vain> {
+        let ready = self.ready(most, 1, PeerLoss::Disconnect)?;
+        let mut bytes = vec![0; ready.min(most)];
+        self.member.get(0, &mut bytes);
+        Ok(bytes)
+    }
+
+    /// Waits until as many bytes are ready, without taking them.
+    pub fn await_near(&mut self, least: usize, peer_loss: PeerLoss) -> Result<(), Vain> {
+        let waited = self
+            .member
+            .wait_near(least, None, patience(peer_loss), None);
+        waited.map_err(vain)
+    }
+
+    /// Waits, as the handles do, until the other role has somebody, or has had since this one came.
+    pub fn meet(&mut self) -> Result<(), Vain> {
+        let patience = patience(PeerLoss::Wait);
+        let waited = self.member.wait_for_peers(self.seen, patience, None);
+        waited.map_err(vain)
     }
 
     pub fn leave(&mut self) {

@@ -18,6 +18,8 @@
 mod crowd;
 mod crowd_deaths;
 mod pair;
+mod turns;
+mod turns_deaths;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -377,7 +377,6 @@ impl Member {
     }
 
     /// Waits until `least` bytes are ready, without taking the turn; or until more than `seen` have ever come to the other role.
-    #[cfg(not(loom))]
     #[cold]
     pub(crate) fn wait_near(
         &mut self,
