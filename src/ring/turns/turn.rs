@@ -25,7 +25,7 @@ use crate::ring::{Fault, Role};
 use crate::sync::{AtomicU64, Ordering};
 
 /// How often in a row a turn is found as it was left before it is kept.
-const STREAK: u32 = 64;
+const STREAK: u32 = if cfg!(loom) { 1 } else { 64 };
 
 /// How often a change is tried anew because another was faster: each time, that one got on. More is no ring's doing.
 const TRIES: u32 = 1 << 12;
