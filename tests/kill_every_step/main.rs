@@ -14,4 +14,5 @@ mod route;
 mod scene;
 mod sleeper;
 mod spsc;
+mod stream;
 mod sweep;
