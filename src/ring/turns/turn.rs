@@ -88,8 +88,8 @@ impl Turn {
 
     /// Keeps a turn that nobody has, if it may be kept: for who is alone in its role.
     pub(super) fn keep(&mut self, board: &Board) {
-        // Acquire, E10; what another has left is read only then.
-        let word = Word::of_bits(self.word(board).load(Ordering::Acquire));
+        // Relaxed: the change decides.
+        let word = Word::of_bits(self.word(board).load(Ordering::Relaxed));
         if self.keeps && word.state() == State::Open {
             let kept = word.next(State::Kept(self.number));
             self.kept = self.change(board, word, kept).then_some(kept);
@@ -114,7 +114,8 @@ impl Turn {
             self.in_hand = true;
             return true;
         }
-        entry.busy.store(0, Ordering::Release); // E11
+        // Release, E11: also what was done before, since who sees this 0 has not seen the one before.
+        entry.busy.store(0, Ordering::Release);
         self.kept = None;
         false
     }
@@ -122,8 +123,8 @@ impl Turn {
     /// Takes the turn unless it is in another's hands.
     pub(super) fn take(&mut self, board: &Board) -> Result<Taken, Fault> {
         for _ in 0..TRIES {
-            // Acquire, E10: what the last holder did comes before what this one does.
-            let word = Word::of_bits(self.word(board).load(Ordering::Acquire));
+            // Relaxed: the change decides.
+            let word = Word::of_bits(self.word(board).load(Ordering::Relaxed));
             match word.state() {
                 State::Held(owner) if owner == self.number => return Err(Fault::Corrupt),
                 State::Held(owner) => return Ok(Taken::Held(owner)),
@@ -166,9 +167,9 @@ impl Turn {
 
     fn change(&self, board: &Board, from: Word, to: Word) -> bool {
         let word = self.word(board);
-        // AcqRel, E10: who takes it sees what was done in it before; who asks for it is seen by its keeper (E11).
+        // Acquire, E10: what the last holder did comes before what this one does. What is asked for is ordered by barriers (E11).
         let changed =
-            word.compare_exchange(from.bits(), to.bits(), Ordering::AcqRel, Ordering::Relaxed);
+            word.compare_exchange(from.bits(), to.bits(), Ordering::Acquire, Ordering::Relaxed);
         changed.is_ok()
     }
 
@@ -200,7 +201,8 @@ impl Turn {
 /// Opens all turns that name a participant. Only whoever holds its semaphore calls this. Whether there were any.
 pub(in crate::ring) fn settle(board: &Board, number: u16, entry: &Entry) -> bool {
     let [written, read] = [Role::Producer, Role::Consumer].map(|role| open(board, role, number));
-    entry.busy.store(0, Ordering::Release); // E11
+    // Relaxed: who asked for the turn finds that it is another.
+    entry.busy.store(0, Ordering::Relaxed);
     written || read
 }
 
