@@ -163,6 +163,16 @@ impl From<Fault> for Failure {
     }
 }
 
+/// All of several attempts, and the first failure; the others are told of.
+pub(crate) fn all<T>(attempts: impl Iterator<Item = Result<T, Error>>) -> Result<(), Failure> {
+    let mut failures = attempts.filter_map(Result::err).map(Failure::from);
+    let Some(first) = failures.next() else {
+        return Ok(());
+    };
+    failures.for_each(|failure| failure.tell());
+    Err(first)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

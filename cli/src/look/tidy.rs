@@ -9,16 +9,7 @@ use crate::text::{print, print_json, printable};
 
 /// Runs `ringpipe rm`: tries every name, and ends as the first failure says.
 pub(crate) fn rm(order: &Rm) -> Result<(), Failure> {
-    let failures = order
-        .names
-        .iter()
-        .filter_map(|name| ringpipe::remove(name).err());
-    let mut failures = failures.map(Failure::from);
-    let Some(first) = failures.next() else {
-        return Ok(());
-    };
-    failures.for_each(|failure| failure.tell());
-    Err(first)
+    crate::exit::all(order.names.iter().map(ringpipe::remove))
 }
 
 /// What `ringpipe gc --json` prints.
