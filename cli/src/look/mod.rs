@@ -23,7 +23,7 @@ pub(crate) fn ls(order: &Ls) -> Result<(), Failure> {
         return print_json(&views);
     }
     let head = [
-        "NAME", "ID", "STATE", "ITEMS", "CAPACITY", "SIZE", "PRODUCER", "CONSUMER",
+        "NAME", "ID", "KIND", "STATE", "ITEMS", "CAPACITY", "SIZE", "PRODUCER", "CONSUMER",
     ];
     let rows: Vec<_> = [head.map(str::to_owned)]
         .into_iter()
@@ -32,10 +32,11 @@ pub(crate) fn ls(order: &Ls) -> Result<(), Failure> {
     print(&columns(&rows))
 }
 
-fn row(ring: &View) -> [String; 8] {
+fn row(ring: &View) -> [String; 9] {
     [
         printable(&ring.name),
         ring.id.to_string(),
+        ring.kind.clone(),
         ring.state.to_owned(),
         ring.len.to_string(),
         ring.capacity.to_string(),
@@ -79,31 +80,37 @@ pub(crate) fn stat(order: &Stat) -> Result<(), Failure> {
 fn crew(view: &View) -> Vec<[String; 2]> {
     let row = |what: &str, value: String| [what.to_owned(), value];
     let (count, limit) = (view.participants.len(), view.participant_limit);
-    let fate = match view.dead_consumer {
-        Some("drop") => "dropped with it",
-        _ => "delivered again, to another",
-    };
+    let mut rows = vec![row("participants", format!("{count} of at most {limit}"))];
+    rows.extend(fate(view).map(|fate| row("dead consumers", fate)));
+    rows.push(row("cleared up", cleared_up(view)));
+    rows
+}
+
+/// What becomes of what a dead consumer had in hand; of a stream's reader, that is nothing.
+fn fate(view: &View) -> Option<String> {
     let Tallies {
-        recovered,
         redelivered,
         dropped,
-        skipped,
+        ..
     } = view.tallies;
-    vec![
-        row("participants", format!("{count} of at most {limit}")),
-        row(
-            "dead consumers",
-            format!(
-                "what one had in hand is {fate}; {redelivered} delivered again, {dropped} dropped"
-            ),
-        ),
-        row(
-            "cleared up",
-            format!(
-                "{recovered} claims of the dead, {skipped} slots that were reserved and not filled"
-            ),
-        ),
-    ]
+    let fate = match view.dead_consumer? {
+        "drop" => "dropped with it",
+        _ => "delivered again, to another",
+    };
+    Some(format!(
+        "what one had in hand is {fate}; {redelivered} delivered again, {dropped} dropped"
+    ))
+}
+
+fn cleared_up(view: &View) -> String {
+    let Tallies {
+        recovered, skipped, ..
+    } = view.tallies;
+    if view.is_stream() {
+        format!("{recovered} turns of the dead")
+    } else {
+        format!("{recovered} claims of the dead, {skipped} slots that were reserved and not filled")
+    }
 }
 
 fn participant(one: &Participant) -> [String; 7] {
@@ -123,16 +130,12 @@ fn participant(one: &Participant) -> [String; 7] {
 fn account(status: &Status, view: &View) -> Vec<[String; 2]> {
     let row = |what: &str, value: String| [what.to_owned(), value];
     let set = view.set.map_or("none".to_owned(), |set| set.to_string());
-    let (len, capacity, size) = (view.len, view.capacity, view.item_size);
-    vec![
+    let mut rows = vec![
         row("name", printable(&view.name)),
         row("state", view.state.to_owned()),
-        row("kind", format!("{}, items of {size} bytes", view.kind)),
-        row("items", format!("{len} of at most {capacity}")),
-        row("produced", format!("{} items", view.produced)),
-        row("consumed", format!("{} items", view.consumed)),
-        row("producer", at_length(&view.producer)),
-        row("consumer", at_length(&view.consumer)),
+    ];
+    rows.extend(traffic(view));
+    rows.extend([
         row("segment", format!("{}, {}", view.id, bytes(status))),
         row("semaphores", set),
         row("attachments", view.attachments.to_string()),
@@ -142,6 +145,30 @@ fn account(status: &Status, view: &View) -> Vec<[String; 2]> {
             "created",
             format!("by process {}, {}", view.creator, age(view.created)),
         ),
+    ]);
+    rows
+}
+
+/// What is in it, what went through, and whose work that is: in a stream's words, or in a ring's.
+fn traffic(view: &View) -> [[String; 2]; 6] {
+    let size = view.item_size;
+    let (kind, [unit, put, taken, putter, taker]) = if view.is_stream() {
+        let words = ["bytes", "written", "read", "writers", "readers"];
+        (format!("{}, bytes", view.kind), words)
+    } else {
+        let words = ["items", "produced", "consumed", "producer", "consumer"];
+        (format!("{}, items of {size} bytes", view.kind), words)
+    };
+    [
+        ["kind".to_owned(), kind],
+        [
+            unit.to_owned(),
+            format!("{} of at most {}", view.len, view.capacity),
+        ],
+        [put.to_owned(), format!("{} {unit}", view.produced)],
+        [taken.to_owned(), format!("{} {unit}", view.consumed)],
+        [putter.to_owned(), at_length(&view.producer)],
+        [taker.to_owned(), at_length(&view.consumer)],
     ]
 }
 

@@ -23,7 +23,7 @@ pub(super) struct View {
     pub(super) participant_limit: usize,
     pub(super) participants: Vec<Participant>,
     pub(super) tallies: Tallies,
-    /// What becomes of the items that a consumer holds when it dies; `null` for a ring with one of each.
+    /// What becomes of the items that a consumer holds when it dies; `null` but for rings of records.
     pub(super) dead_consumer: Option<&'static str>,
     /// In octal, as chmod(1) takes it.
     pub(super) mode: String,
@@ -96,6 +96,12 @@ impl View {
             creator: ring.creator,
             created: ring.created,
         }
+    }
+}
+
+impl View {
+    pub(super) fn is_stream(&self) -> bool {
+        self.kind == "stream"
     }
 }
 
