@@ -53,7 +53,9 @@ impl Exit {
                 "not a ring, or one that is half made, corrupt, for other items or of another version"
             }
             Self::Interrupted => "ended by SIGINT",
-            Self::NoReader => "nobody reads standard output any more (as if ended by SIGPIPE)",
+            Self::NoReader => {
+                "nobody reads standard output, or what `cat --to` writes to, any more (as if ended by SIGPIPE)"
+            }
             Self::Terminated => "ended by SIGTERM",
         }
     }

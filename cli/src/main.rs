@@ -29,6 +29,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::DemoSender(order) => demo::send(&order),
         Command::Send(order) => stream::send(&order),
         Command::Recv(order) => stream::recv(&order),
+        Command::Cat(order) => stream::cat(&order),
+        Command::Mkfifo(order) => stream::mkfifo(&order),
         Command::Ls(order) => look::ls(&order),
         Command::Stat(order) => look::stat(&order),
         Command::Rm(order) => look::rm(&order),

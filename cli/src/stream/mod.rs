@@ -1,13 +1,18 @@
-//! Bytes through a ring, from standard input or to standard output; or records, of several and to several ([`records`]).
+//! Bytes through a stream, from standard input ([`inlet`]) or to standard output ([`outlet`]); or records through a ring
+//! ([`records`]).
 //!
-//! Either side may start first, restart, or be killed. What the two agree in, beside the ring itself, is how a ring
+//! Either side may start first, restart, or be killed. What senders and receivers agree in, beside the stream itself, is how it
 //! comes to its end without taking a byte along: see [`recv`] and [`join`].
 
+mod cat;
+mod inlet;
+mod outlet;
 mod records;
 mod recv;
 mod send;
 mod wait;
 
+pub(crate) use cat::{cat, mkfifo};
 pub(crate) use records::{SIZES, no_such_size};
 
 use std::io;
@@ -15,8 +20,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ringpipe::spsc::{Options, Ring};
-use ringpipe::{Error, Name};
+use ringpipe::stream::{Fifo, Options};
+use ringpipe::{Error, Fault, Name};
 
 use crate::args::{Endpoint, Recv, Send};
 use crate::exit::Failure;
@@ -26,10 +31,24 @@ const OUTPUT: &str = "write to standard output";
 
 /// How many bytes are read or written at a time.
 const CHUNK: usize = 64 << 10;
-/// How long a taken role is asked for again: the other side takes it for a moment when it removes the ring.
+/// How long one that is being removed is looked for again.
 const GRACE: Duration = Duration::from_millis(400);
-/// How often.
+/// How often what nobody tells of is looked at.
 const AGAIN: Duration = Duration::from_millis(20);
+
+/// How long one who takes the last step of a removal needs, or the last byte.
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// What a step of a copy has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Bytes were moved, or it is worth trying again.
+    Moved,
+    /// There is nothing more to copy.
+    End,
+    /// Nobody takes what is written.
+    Gone,
+}
 
 /// Runs `ringpipe send`.
 pub(crate) fn send(order: &Send) -> Result<(), Failure> {
@@ -47,19 +66,18 @@ pub(crate) fn recv(order: &Recv) -> Result<(), Failure> {
     }
 }
 
-/// A ring that both sides may have to make.
+/// A stream or ring that both sides may have to make.
 trait Shared: Sized {
     fn open_or_create(endpoint: &Endpoint) -> Result<Self, Error>;
     fn name(&self) -> Option<&Name>;
     fn is_removed(&self) -> bool;
 }
 
-impl Shared for Ring<u8> {
+impl Shared for Fifo {
     fn open_or_create(endpoint: &Endpoint) -> Result<Self, Error> {
         Options::new()
             .capacity(endpoint.capacity)
             .mode(endpoint.mode)
-            .type_name("bytes")
             .open_or_create(&endpoint.name)
     }
 
@@ -72,9 +90,9 @@ impl Shared for Ring<u8> {
     }
 }
 
-/// Opens or creates the ring and takes a role in it.
+/// Opens or creates it and takes a role in it.
 ///
-/// Between the two, the ring may have been removed by a receiver that had seen its end. Such a ring leads nowhere, so this
+/// Between the two, it may have been removed by a receiver that had seen its end. Such a ring leads nowhere, so this
 /// starts over.
 fn join<S: Shared, R>(
     endpoint: &Endpoint,
@@ -82,14 +100,23 @@ fn join<S: Shared, R>(
 ) -> Result<(S, R), Failure> {
     let start = Instant::now();
     loop {
-        let ring = S::open_or_create(endpoint)?;
+        let ring = found::<S>(endpoint)?;
         match take(&ring) {
             Ok(role) if !leads_nowhere(&ring) => return Ok((ring, role)),
-            Ok(_) => {}
-            Err(Error::RoleTaken { .. } | Error::Removed) if start.elapsed() < GRACE => {
-                thread::sleep(AGAIN);
-            }
+            Ok(_) => thread::sleep(MOMENT),
+            Err(Error::Removed) if start.elapsed() < GRACE => thread::sleep(AGAIN),
             Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Opens or creates it; not one that is just being removed.
+fn found<S: Shared>(endpoint: &Endpoint) -> Result<S, Failure> {
+    let start = Instant::now();
+    loop {
+        match S::open_or_create(endpoint) {
+            Err(Error::Removed) if start.elapsed() < GRACE => thread::sleep(AGAIN),
+            opened => return Ok(opened?),
         }
     }
 }
@@ -107,12 +134,25 @@ fn unbuffered(stream: &impl AsFd, what: &str) -> Result<OwnedFd, Failure> {
         .map_err(|error| Failure::io(what, &error))
 }
 
-/// Whether a call on a stream is to be tried again.
+/// Whether a call is to be tried again.
 fn is_passing(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
     )
+}
+
+/// What it means that a stream, or the file that it is copied to, did not do what was asked for: a failure, if not that it is
+/// to be tried again.
+fn halted(error: &io::Error, what: &str) -> Result<Step, Failure> {
+    let fault = error.get_ref().and_then(|cause| cause.downcast_ref());
+    match (fault, error.kind()) {
+        (Some(fault), _) => Err(Failure::from(Fault::clone(fault))),
+        // A tick has passed. The system would give a number.
+        (None, io::ErrorKind::TimedOut) if error.raw_os_error().is_none() => Ok(Step::Moved),
+        (None, _) if is_passing(error) => Ok(Step::Moved),
+        (None, _) => Err(Failure::io(what, error)),
+    }
 }
 
 #[cfg(test)]
@@ -122,23 +162,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_gets_a_role_in_a_ring_that_is_removed_meanwhile_starts_over() {
+    fn who_gets_a_role_in_a_stream_that_is_removed_meanwhile_starts_over() {
         let folder = tempfile::tempdir().unwrap();
         let endpoint = Endpoint {
             name: folder.path().join("ring").into(),
-            capacity: 8,
+            capacity: 4096,
             mode: 0o600,
         };
         let times = Cell::new(0);
-        let (ring, role) = join(&endpoint, |ring: &Ring<u8>| {
+        let (fifo, role) = join(&endpoint, |fifo: &Fifo| {
             if times.replace(times.get() + 1) == 0 {
                 ringpipe::remove(&endpoint.name)?;
             }
-            ring.producer()
+            fifo.reader_nonblocking()
         })
         .unwrap();
         assert_eq!(times.get(), 2);
-        assert!(!ring.is_removed());
+        assert!(!fifo.is_removed());
         ringpipe::remove(&endpoint.name).unwrap();
         drop(role);
     }

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -22,22 +23,17 @@ pub(super) fn writable(stream: &impl AsFd, signals: &Signals) -> Result<(), Fail
     ready(stream.as_fd(), PollFlags::POLLOUT, signals)
 }
 
-/// Whether reading would not block, now.
-pub(super) fn is_readable(stream: &impl AsFd) -> Result<bool, Failure> {
-    ready_within(stream.as_fd(), PollFlags::POLLIN, PollTimeout::ZERO)
-}
-
 fn ready(stream: BorrowedFd, event: PollFlags, signals: &Signals) -> Result<(), Failure> {
-    let tick = PollTimeout::try_from(TICK).unwrap_or(PollTimeout::ZERO);
     loop {
         signals.check()?;
-        if ready_within(stream, event, tick)? {
+        if ready_within(stream, event, TICK)? {
             return Ok(());
         }
     }
 }
 
-fn ready_within(stream: BorrowedFd, event: PollFlags, limit: PollTimeout) -> Result<bool, Failure> {
+fn ready_within(stream: BorrowedFd, event: PollFlags, limit: Duration) -> Result<bool, Failure> {
+    let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::ZERO);
     match poll(&mut [PollFd::new(stream, event)], limit) {
         Ok(count) => Ok(count > 0),
         Err(Errno::EINTR) => Ok(false),

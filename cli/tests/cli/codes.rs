@@ -6,9 +6,10 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use ringpipe::Name;
-use ringpipe::spsc::{Options, Ring};
+use ringpipe::spsc::Ring;
+use ringpipe::stream::Options;
 
-use crate::support::{Case, Outcome, until};
+use crate::support::{Case, Outcome};
 
 /// Whoever this is, it is not root.
 const NOBODY: u32 = 65_534;
@@ -25,7 +26,9 @@ fn help_and_version_succeed() {
     for args in [&["--help"][..], &["-v"], &["--version"], &["help", "send"]] {
         assert_eq!(case.run(args).code, Some(0));
     }
-    for command in ["demo", "send", "recv", "ls", "stat", "rm", "gc"] {
+    for command in [
+        "demo", "send", "recv", "cat", "mkfifo", "ls", "stat", "rm", "gc",
+    ] {
         let help = String::from_utf8(case.run(&[command, "--help"]).out).unwrap();
         assert!(help.contains("Examples:"), "{help}");
     }
@@ -51,10 +54,14 @@ fn usage_is_2() {
         &["send", &ring, "--mode", "999"],
         &["stat", "key:x"],
         &["rm"],
+        &["cat"],
+        &["mkfifo"],
     ] {
         assert_eq!(case.run(args).code, Some(2));
     }
     expect(&case.run(&["recv", "private"]), 2, "private");
+    let told = case.run(&["send", &ring, "--capacity", "4095"]);
+    expect(&told, 2, "at least PIPE_BUF (4096)");
 }
 
 #[test]
@@ -87,21 +94,6 @@ fn no_such_ring_is_4() {
 }
 
 #[test]
-fn a_taken_role_is_5() {
-    let case = Case::new();
-    let ring = case.ring();
-    let mut sender = case.start_fed(&["send", &ring], Stdio::piped());
-    let _open = sender.stdin();
-    until(|| case.stat()["producer"]["alive"] == true);
-    let alive = format!("process {}, which is alive", sender.pid());
-    expect(&case.run(&["send", &ring]), 5, &alive);
-    let receiver = case.start(&["recv", &ring]);
-    until(|| case.stat()["consumer"]["alive"] == true);
-    let alive = format!("process {}, which is alive", receiver.pid());
-    expect(&case.run(&["recv", &ring]), 5, &alive);
-}
-
-#[test]
 fn a_ring_with_as_many_as_it_takes_is_5() {
     let case = Case::new();
     let ring = ringpipe::mpmc::Options::new()
@@ -112,6 +104,17 @@ fn a_ring_with_as_many_as_it_takes_is_5() {
     let _tx = ring.producer().unwrap();
     let told = case.run(&["recv", &case.ring(), "--mpmc", "--record", "32"]);
     expect(&told, 5, "all 1 participants");
+}
+
+#[test]
+fn a_stream_with_as_many_ends_as_it_takes_is_5() {
+    let case = Case::new();
+    let options = Options::new().participants(1);
+    let fifo = options.create(case.ring()).unwrap();
+    let _reader = fifo.reader_nonblocking().unwrap();
+    for command in ["send", "recv"] {
+        expect(&case.run(&[command, &case.ring()]), 5, "all 1 participants");
+    }
 }
 
 /// The program as somebody who is not root would run it.
@@ -134,7 +137,7 @@ fn no_permission_is_6() {
     }
     let (own, shared) = (case.path("own"), case.path("shared"));
     for (ring, mode) in [(&own, "600"), (&shared, "666")] {
-        assert_eq!(case.run(&["send", ring, "--mode", mode]).code, Some(0));
+        assert_eq!(case.run(&["mkfifo", ring, "--mode", mode]).code, Some(0));
     }
     for args in [["stat", &own], ["recv", &own], ["rm", &own]] {
         let told = case.start_with(as_nobody(&case, &args)).wait();
@@ -143,12 +146,18 @@ fn no_permission_is_6() {
     let told = case.start_with(as_nobody(&case, &["stat", &shared])).wait();
     assert_eq!(told.code, Some(0), "{}", told.err);
     // It may receive, but neither the name nor the segment is its own to remove.
-    let told = case.start_with(as_nobody(&case, &["recv", &shared])).wait();
-    expect(&told, 6, "only its ring cannot be removed");
-    let told = case
-        .start_with(as_nobody(&case, &["recv", "--keep", &shared]))
-        .wait();
-    assert_eq!(told.code, Some(0), "{}", told.err);
+    let expected = [
+        (&["recv", "--keep"][..], 0, ""),
+        (&["recv"], 6, "only its stream cannot be removed"),
+    ];
+    for (args, code, why) in expected {
+        let sender = case.start(&["send", &shared]);
+        let told = case
+            .start_with(as_nobody(&case, &[args, &[&shared]].concat()))
+            .wait();
+        expect(&told, code, why);
+        assert_eq!(sender.wait().code, Some(0));
+    }
 }
 
 #[test]
@@ -164,7 +173,7 @@ fn what_is_no_ring_of_bytes_is_8() {
     let case = Case::new();
     let file = case.path("file");
     fs::write(&file, "just text").unwrap();
-    for command in ["send", "recv", "stat"] {
+    for command in ["send", "recv", "cat", "stat"] {
         expect(&case.run(&[command, &file]), 8, "is not a ring");
     }
     // `rm` leaves alone what is none.
@@ -184,10 +193,8 @@ fn a_ring_of_other_items_is_8() {
     );
     ringpipe::remove(&key).unwrap();
     drop(ring);
-    let ring = Options::new()
-        .type_name("words")
-        .create::<u8>(&key)
-        .unwrap();
+    let words = Options::new().type_name("words");
+    let ring = words.create(&key).unwrap();
     expect(&case.run(&["send", "key:0x0badcafe"]), 8, "the type name");
     ringpipe::remove(&key).unwrap();
     drop(ring);

@@ -7,8 +7,11 @@ use serde_json::{Value, json};
 
 use crate::support::{Case, until};
 
-fn send(case: &Case, ring: &str, text: &[u8]) {
-    let sent = case.start_fed(&["send", ring, "--mode", "640"], case.input(text));
+/// A ring with that in it, of 32-byte records: a stream that nobody has open has nothing in it.
+fn fill(case: &Case, ring: &str, records: usize) {
+    let more = ["--mode", "640", "--mpmc", "--record", "32"];
+    let args = [&["send", ring][..], &more].concat();
+    let sent = case.start_fed(&args, case.input(&vec![b'x'; 32 * records]));
     assert_eq!(sent.wait().code, Some(0));
 }
 
@@ -28,7 +31,7 @@ fn stat_shows_who_is_there() {
     let stat = case.stat();
     assert_eq!(stat["name"], ring);
     assert_eq!(stat["state"], "ready");
-    assert_eq!(stat["kind"], "spsc");
+    assert_eq!(stat["kind"], "stream");
     assert_eq!(
         (&stat["item_size"], &stat["capacity"]),
         (&json!(1), &json!(5000))
@@ -44,8 +47,20 @@ fn stat_shows_who_is_there() {
         told.contains(&format!("process {} (ringpipe)", sender.pid())),
         "{told}"
     );
-    assert!(told.contains("never came"), "{told}");
+    for words in [
+        "never came",
+        "stream, bytes",
+        "0 of at most 5000",
+        "writers",
+        "NUMBER  ROLE",
+    ] {
+        assert!(told.contains(words), "{told}");
+    }
+    let table = text(&case, &["ls"]);
+    let line = table.lines().find(|line| line.starts_with(&ring)).unwrap();
+    assert!(line.contains("stream"), "{table}");
     drop(open);
+    assert_eq!(case.run(&["recv", "--keep", &ring]).code, Some(0));
     assert_eq!(sender.wait().code, Some(0));
     assert_eq!(case.stat()["producer"]["finished"], true);
     assert_eq!(case.stat()["producer"]["pid"], Value::Null);
@@ -56,7 +71,7 @@ fn ls_lists_and_rm_removes() {
     let case = Case::new();
     let names = [case.path("one"), case.path("two")];
     for name in &names {
-        send(&case, name, b"content");
+        fill(&case, name, 7);
     }
     let list = case.json(&["ls", "--json"]);
     let listed = |name: &String| {
@@ -80,7 +95,7 @@ fn ls_lists_and_rm_removes() {
 #[test]
 fn rm_goes_on_after_a_failure_and_reports_it() {
     let case = Case::new();
-    send(&case, &case.ring(), b"content");
+    fill(&case, &case.ring(), 7);
     let told = case.run(&["rm", &case.path("none"), &case.ring()]);
     assert_eq!(told.code, Some(4));
     assert!(told.err.contains("none"), "{}", told.err);
@@ -90,19 +105,21 @@ fn rm_goes_on_after_a_failure_and_reports_it() {
 #[test]
 fn a_ring_is_found_by_its_key_and_its_id() {
     let Some(case) = Case::isolated() else { return };
-    send(&case, "key:0x72696e67", b"content");
-    let stat = case.json(&["stat", "--json", "key:0x72696e67"]);
-    assert_eq!(stat["len"], 7);
+    let key = "key:0x72696e67";
+    let sender = case.start_fed(&["send", key], case.input(b"content"));
+    until(|| case.run(&["stat", key]).code == Some(0));
+    let stat = case.json(&["stat", "--json", key]);
     let id = format!("id:{}", stat["id"]);
     let received = case.run(&["recv", &id]);
     assert_eq!((received.code, &*received.out), (Some(0), &b"content"[..]));
+    assert_eq!(sender.wait().code, Some(0));
     assert_eq!(case.json(&["ls", "--json"]), json!([]));
 }
 
 #[test]
 fn a_lost_reader_is_no_panic() {
     let case = Case::new();
-    send(&case, &case.ring(), b"content");
+    fill(&case, &case.ring(), 7);
     for args in [&["ls"][..], &["ls", "--json"], &["stat", &case.ring()]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
@@ -115,8 +132,8 @@ fn a_lost_reader_is_no_panic() {
 fn gc_collects_what_is_dead_and_nothing_else() {
     let Some(case) = Case::isolated() else { return };
     let dead = case.path("dead");
-    send(&case, &case.ring(), b"content");
-    send(&case, &dead, b"content");
+    fill(&case, &case.ring(), 7);
+    fill(&case, &dead, 7);
     let stat = case.json(&["stat", "--json", &dead]);
     let id = i32::try_from(stat["id"].as_i64().unwrap()).unwrap();
     shmctl_rmid(ShmId::from_raw(id)).unwrap();

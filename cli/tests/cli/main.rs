@@ -2,6 +2,7 @@
 
 mod codes;
 mod demo;
+mod fifo;
 mod look;
 mod records;
 mod signals;

@@ -1,15 +1,12 @@
 //! SIGINT and SIGTERM end every wait, wherever it is, with the code that shells expect.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, PipeWriter, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io::{self, Read, Write};
 use std::process::Stdio;
 
-use nix::fcntl::OFlag;
 use nix::sys::signal::Signal;
 
-use crate::support::{Case, Process, noise, until};
+use crate::support::{Case, Process, fill, noise, until};
 
 const BOTH: [(Signal, i32); 2] = [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)];
 
@@ -27,13 +24,27 @@ fn expect_end(process: Process, signal: Signal, code: i32) -> String {
 }
 
 #[test]
+fn a_sender_that_waits_for_a_receiver_can_be_ended() {
+    for (signal, code) in BOTH {
+        let case = Case::new();
+        let sender = case.start_fed(&["send", &case.ring()], case.input(b"nothing"));
+        until(|| case.stat()["producer"]["sleeping"] == 1);
+        let told = expect_end(sender, signal, code);
+        assert!(told.contains("nothing was sent"), "{told}");
+        assert_eq!(case.stat()["producer"]["alive"], false);
+    }
+}
+
+#[test]
 fn a_sender_that_reads_a_silent_input_can_be_ended() {
     for (signal, code) in BOTH {
         let case = Case::new();
         let mut sender = case.start_fed(&["send", &case.ring()], Stdio::piped());
         let _open = sender.stdin();
-        until(|| case.stat()["producer"]["alive"] == true);
+        let receiver = case.start(&["recv", &case.ring()]);
+        until(|| case.stat()["consumer"]["sleeping"] == 1 && sender.sleeps());
         expect_end(sender, signal, code);
+        assert_eq!(receiver.wait().code, Some(3));
         assert_eq!(case.stat()["producer"]["finished"], false);
     }
 }
@@ -43,14 +54,46 @@ fn a_sender_that_waits_for_room_can_be_ended_and_its_receiver_is_told() {
     for (signal, code) in BOTH {
         let case = Case::new();
         let (ring, data) = (case.ring(), noise(100_000));
-        let args = ["send", &ring, "--capacity", "50000"];
-        let sender = case.start_fed(&args, case.input(&data));
-        until(|| case.stat()["producer"]["sleeping"] == 1);
+        let (mut reader, writer) = io::pipe().unwrap();
+        fill(&writer);
+        let receiver = case.start_into(&["recv", &ring, "--capacity", "50000"], writer.into());
+        let sender = case.start_fed(&["send", &ring, "--capacity", "50000"], case.input(&data));
+        until(|| case.stat()["len"] == 49_152 && case.stat()["producer"]["sleeping"] == 1);
         let told = expect_end(sender, signal, code);
-        assert!(told.contains("50000 bytes were sent"), "{told}");
-        let received = case.run(&["recv", &ring]);
-        assert_eq!(received.code, Some(3), "{}", received.err);
-        assert!(received.out == data[..50_000]);
+        assert!(told.contains("49152 bytes were sent"), "{told}");
+        let mut written = vec![];
+        reader.read_to_end(&mut written).unwrap();
+        assert_eq!(receiver.wait().code, Some(3));
+        assert!(written.ends_with(&data[..49_152]));
+    }
+}
+
+#[test]
+fn a_sender_that_waits_until_all_is_taken_can_be_ended() {
+    for (signal, code) in BOTH {
+        let case = Case::new();
+        let (_reader, writer) = io::pipe().unwrap();
+        fill(&writer);
+        let _receiver = case.start_into(&["recv", &case.ring()], writer.into());
+        let sender = case.start_fed(&["send", &case.ring()], case.input(b"content"));
+        until(|| case.stat()["len"] == 7);
+        expect_end(sender, signal, code);
+    }
+}
+
+#[test]
+fn a_persistent_sender_without_a_receiver_can_be_ended() {
+    for (signal, code) in BOTH {
+        let case = Case::new();
+        let ring = case.ring();
+        let mut sender = case.start_fed(&["send", "--persist", &ring], Stdio::piped());
+        let mut pipe = sender.stdin();
+        pipe.write_all(b"content").unwrap();
+        let receiver = case.start(&["recv", &ring]);
+        until(|| receiver.written() == 7);
+        receiver.signal(Signal::SIGKILL);
+        receiver.wait();
+        expect_end(sender, signal, code);
     }
 }
 
@@ -65,26 +108,16 @@ fn a_receiver_that_waits_for_a_sender_can_be_ended() {
     }
 }
 
-/// Fills a pipe to the brim. By a description of its own, since not to block is a property of that.
-fn fill(pipe: &PipeWriter) {
-    let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
-    let mut filler = OpenOptions::new();
-    let filler = filler.write(true).custom_flags(OFlag::O_NONBLOCK.bits());
-    let mut filler = filler.open(path).unwrap();
-    while filler.write(&[0; 4096]).is_ok() {}
-}
-
 #[test]
 fn a_receiver_whose_output_is_full_can_be_ended() {
     for (signal, code) in BOTH {
         let case = Case::new();
         let ring = case.ring();
-        let sent = case.start_fed(&["send", &ring], case.input(b"content"));
-        assert_eq!(sent.wait().code, Some(0));
+        let _sender = case.start_fed(&["send", "--persist", &ring], case.input(b"content"));
         let (_reader, writer) = io::pipe().unwrap();
         fill(&writer);
         let receiver = case.start_into(&["recv", &ring], writer.into());
-        until(|| case.stat()["consumer"]["alive"] == true && receiver.sleeps());
+        until(|| case.stat()["len"] == 7 && receiver.sleeps());
         expect_end(receiver, signal, code);
         assert_eq!(case.stat()["len"], 7);
     }
@@ -94,13 +127,13 @@ fn a_receiver_whose_output_is_full_can_be_ended() {
 fn a_persistent_receiver_without_a_sender_can_be_ended() {
     let case = Case::new();
     let ring = case.ring();
+    let receiver = case.start(&["recv", "--persist", &ring]);
     let mut sender = case.start_fed(&["send", &ring], Stdio::piped());
-    let _open = sender.stdin();
-    until(|| case.stat()["producer"]["alive"] == true);
+    let mut pipe = sender.stdin();
+    pipe.write_all(b"the beginn").unwrap();
+    until(|| receiver.written() == 10);
     sender.signal(Signal::SIGKILL);
     sender.wait();
-    let receiver = case.start(&["recv", "--persist", &ring]);
-    until(|| case.stat()["consumer"]["alive"] == true);
     expect_end(receiver, Signal::SIGTERM, 143);
 }
 

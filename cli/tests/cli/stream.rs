@@ -1,16 +1,29 @@
 //! `send` and `recv`: what goes in comes out, whoever starts first and whoever is killed.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use ringpipe::stream::{Fifo, PIPE_BUF};
 
-use crate::support::{Case, noise, until};
+use crate::support::{Case, fill, noise, until};
 
 const MIB: usize = 1 << 20;
+
+/// Whether one of them sleeps until the other side does something.
+fn waits(case: &Case, role: &str) -> bool {
+    case.stat()[role]["sleeping"] == 1
+}
+
+/// Whether there is no room for a piece that would have to be whole.
+fn is_full(case: &Case) -> bool {
+    let stat = case.stat();
+    let room = stat["capacity"].as_u64().zip(stat["len"].as_u64());
+    room.is_some_and(|(capacity, len)| capacity - len < PIPE_BUF as u64)
+}
 
 #[test]
 fn a_copy_is_exact_when_the_receiver_is_first() {
@@ -31,7 +44,7 @@ fn a_copy_is_exact_when_the_sender_is_first() {
     let case = Case::new();
     let (ring, data) = (case.ring(), noise(3 * MIB));
     let sender = case.start_fed(&["send", &ring, "--capacity", "10007"], case.input(&data));
-    until(|| case.stat()["len"] == 10_007);
+    until(|| waits(&case, "producer"));
     let received = case.run(&["recv", &ring]);
     assert_eq!(sender.wait().code, Some(0));
     assert_eq!((received.code, &*received.err), (Some(0), ""));
@@ -40,31 +53,43 @@ fn a_copy_is_exact_when_the_sender_is_first() {
 }
 
 #[test]
-fn what_a_sender_left_is_received_later() {
+fn a_sender_waits_for_a_receiver() {
     let case = Case::new();
     let ring = case.ring();
-    let sent = case.start_fed(&["send", &ring], case.input(b"hello"));
-    assert_eq!(sent.wait().code, Some(0));
-    assert_eq!(case.stat()["len"], 5);
+    let sender = case.start_fed(&["send", &ring], case.input(b"hello"));
+    until(|| waits(&case, "producer"));
+    assert_eq!(case.stat()["len"], 0);
     let received = case.run(&["recv", &ring]);
     assert_eq!((received.code, &*received.out), (Some(0), &b"hello"[..]));
+    assert_eq!(sender.wait().code, Some(0));
     assert!(!case.has_ring());
 }
 
 #[test]
-fn an_input_that_just_fits_needs_no_receiver() {
+fn a_sender_waits_until_all_is_taken() {
     let case = Case::new();
-    let (ring, data) = (case.ring(), noise(4096));
-    let sent = case.start_fed(&["send", &ring, "--capacity", "4K"], case.input(&data));
-    assert_eq!(sent.wait().code, Some(0));
-    assert!(case.run(&["recv", &ring]).out == data);
+    let ring = case.ring();
+    let (mut reader, writer) = io::pipe().unwrap();
+    fill(&writer);
+    let receiver = case.start_into(&["recv", &ring], writer.into());
+    let mut sender = case.start_fed(&["send", &ring], case.input(b"hello"));
+    until(|| case.stat()["len"] == 5);
+    thread::sleep(Duration::from_millis(100)); // for it to end, if it does
+    assert!(sender.is_running());
+    let mut written = vec![];
+    reader.read_to_end(&mut written).unwrap();
+    assert!(written.ends_with(b"hello"));
+    assert_eq!(
+        (sender.wait().code, receiver.wait().code),
+        (Some(0), Some(0))
+    );
 }
 
 #[test]
-fn a_ring_of_one_byte_is_enough() {
+fn the_smallest_stream_is_enough() {
     let case = Case::new();
-    let (ring, data) = (case.ring(), noise(1000));
-    let sender = case.start_fed(&["send", &ring, "--capacity", "1"], case.input(&data));
+    let (ring, data) = (case.ring(), noise(100_001));
+    let sender = case.start_fed(&["send", &ring, "--capacity", "4K"], case.input(&data));
     assert!(case.run(&["recv", &ring]).out == data);
     assert_eq!(sender.wait().code, Some(0));
 }
@@ -73,27 +98,29 @@ fn a_ring_of_one_byte_is_enough() {
 fn an_empty_input_is_received_either_way() {
     let case = Case::new();
     let ring = case.ring();
-    assert_eq!(case.run(&["send", &ring]).code, Some(0));
+    let sender = case.start(&["send", &ring]);
+    until(|| waits(&case, "producer"));
     let received = case.run(&["recv", &ring]);
     assert_eq!((received.code, received.out.len()), (Some(0), 0));
+    assert_eq!(sender.wait().code, Some(0));
     assert!(!case.has_ring());
 
     let receiver = case.start(&["recv", &ring]);
-    until(|| case.stat()["consumer"]["alive"] == true);
+    until(|| waits(&case, "consumer"));
     assert_eq!(case.run(&["send", &ring]).code, Some(0));
     let received = receiver.wait();
     assert_eq!((received.code, received.out.len()), (Some(0), 0));
 }
 
 #[test]
-fn keep_leaves_the_ring_to_the_next_sender() {
+fn keep_leaves_the_stream_to_the_next_sender() {
     let case = Case::new();
     let ring = case.ring();
     for text in [b"first", b"other"] {
-        let sent = case.start_fed(&["send", &ring], case.input(text));
-        assert_eq!(sent.wait().code, Some(0));
+        let sender = case.start_fed(&["send", &ring], case.input(text));
         let received = case.run(&["recv", "--keep", &ring]);
         assert_eq!((received.code, &*received.out), (Some(0), &text[..]));
+        assert_eq!(sender.wait().code, Some(0));
         assert!(case.has_ring());
     }
     assert_eq!(case.stat()["producer"]["holders"], 2);
@@ -124,20 +151,19 @@ fn a_sender_killed_midway_is_told_from_one_that_finished() {
 }
 
 #[test]
-fn a_sender_killed_before_a_receiver_comes_is_noticed_too() {
+fn a_sender_killed_before_a_receiver_comes_is_nobodys_loss() {
     let case = Case::new();
     let ring = case.ring();
-    let mut sender = case.start_fed(&["send", &ring], Stdio::piped());
-    let mut pipe = sender.stdin();
-    pipe.write_all(b"the beginn").unwrap();
-    until(|| case.stat()["len"] == 10);
+    let sender = case.start_fed(&["send", &ring], case.input(b"nothing"));
+    until(|| waits(&case, "producer"));
     sender.signal(Signal::SIGKILL);
     sender.wait();
-    let received = case.run(&["recv", &ring]);
-    assert_eq!(
-        (received.code, &*received.out),
-        (Some(3), &b"the beginn"[..])
-    );
+    let receiver = case.start(&["recv", &ring]);
+    until(|| waits(&case, "consumer"));
+    let sent = case.start_fed(&["send", &ring], case.input(b"all"));
+    assert_eq!(sent.wait().code, Some(0));
+    let received = receiver.wait();
+    assert_eq!((received.code, &*received.out), (Some(0), &b"all"[..]));
 }
 
 #[test]
@@ -172,7 +198,7 @@ fn interrupted_receiver(
     let mut written = vec![0; 500_000];
     pipe.read_exact(&mut written).unwrap();
     // The pipe fills up, the ring too, and then everybody waits.
-    until(|| case.stat()["producer"]["sleeping"] == 1 && case.stat()["len"] == 256 << 10);
+    until(|| waits(case, "producer") && is_full(case));
     first.signal(signal);
     let end = first.wait().code;
     pipe.read_to_end(&mut written).unwrap();
@@ -204,7 +230,7 @@ fn nothing_comes_twice_after_a_receiver_ended_by_sigterm() {
 }
 
 #[test]
-fn a_sender_without_its_receiver_ends_and_says_what_is_left() {
+fn a_sender_without_its_receiver_ends_and_says_what_is_lost() {
     let case = Case::new();
     let (ring, data) = (case.ring(), noise(MIB));
     let args = ["send", &ring, "--capacity", "64K"];
@@ -215,38 +241,80 @@ fn a_sender_without_its_receiver_ends_and_says_what_is_left() {
     let sent = sender.wait();
     assert_eq!(sent.code, Some(3), "{}", sent.err);
     let left = case.stat()["len"].as_u64().unwrap();
-    let told = format!("{left} bytes that it did not take are in the ring");
+    let told = format!("{left} bytes that it did not take are lost");
     assert!(sent.err.contains(&told), "{}", sent.err);
-    let rest = case.run(&["recv", &ring]);
-    assert_eq!((rest.code, rest.out.len() as u64), (Some(3), left));
 }
 
 #[test]
+fn a_sender_whose_input_was_all_read_is_told_of_a_lost_receiver_too() {
+    let case = Case::new();
+    let ring = case.ring();
+    let (_reader, writer) = io::pipe().unwrap();
+    fill(&writer);
+    let receiver = case.start_into(&["recv", &ring], writer.into());
+    let sender = case.start_fed(&["send", &ring], case.input(b"hello"));
+    until(|| case.stat()["len"] == 5);
+    receiver.signal(Signal::SIGKILL);
+    let sent = sender.wait();
+    assert_eq!(sent.code, Some(3), "{}", sent.err);
+    assert!(
+        sent.err.contains("5 bytes that it did not take"),
+        "{}",
+        sent.err
+    );
+}
+
+/// One that was through with earlier senders just when this one came.
+#[test]
 fn a_receiver_of_earlier_times_does_not_end_a_sender() {
     let case = Case::new();
-    let (ring, data) = (case.ring(), noise(MIB));
-    case.start_fed(&["send", &ring, "--capacity", "64K"], case.input(b"old"))
-        .wait();
-    assert_eq!(case.run(&["recv", "--keep", &ring]).code, Some(0));
-    let sender = case.start_fed(&["send", &ring], case.input(&data));
-    until(|| case.stat()["len"] == 64 << 10);
+    let ring = case.ring();
+    let fifo = Fifo::create(case.ring()).unwrap();
+    let reader = fifo.reader_nonblocking().unwrap();
+    let mut sender = case.start_fed(&["send", &ring], case.input(b"all of it"));
+    until(|| case.stat()["len"] == 9);
+    drop(reader);
+    thread::sleep(Duration::from_millis(100)); // for it to end, if it does
+    assert!(sender.is_running());
     let received = case.run(&["recv", &ring]);
+    assert_eq!(
+        (received.code, &*received.out),
+        (Some(0), &b"all of it"[..])
+    );
     assert_eq!(sender.wait().code, Some(0));
-    assert!(received.out == data);
+}
+
+#[test]
+fn a_receiver_that_stops_in_the_middle_ends_a_sender() {
+    let case = Case::new();
+    let ring = case.ring();
+    let fifo = Fifo::create(case.ring()).unwrap();
+    let mut reader = fifo.reader_nonblocking().unwrap();
+    let sender = case.start_fed(&["send", &ring], case.input(b"all of it"));
+    until(|| case.stat()["len"] == 9);
+    reader.read_exact(&mut [0; 3]).unwrap();
+    drop(reader);
+    let sent = sender.wait();
+    assert_eq!(sent.code, Some(3), "{}", sent.err);
+    assert!(
+        sent.err.contains("6 bytes that it did not take"),
+        "{}",
+        sent.err
+    );
 }
 
 #[test]
 fn a_receiver_without_a_reader_ends_quietly_and_keeps_all() {
     let case = Case::new();
     let (ring, data) = (case.ring(), noise(100_000));
-    case.start_fed(&["send", &ring], case.input(&data)).wait();
+    let sender = case.start_fed(&["send", "--persist", &ring], case.input(&data));
     let (receiver, pipe) = case.start_piped(&["recv", &ring]);
     drop(pipe);
     let ended = receiver.wait();
     // The pipe takes bytes until its reader is gone; no more than that are missing.
     assert_eq!((ended.code, &*ended.err), (Some(141), ""));
     let rest = case.run(&["recv", &ring]);
-    assert_eq!(rest.code, Some(0));
+    assert_eq!((rest.code, sender.wait().code), (Some(0), Some(0)));
     assert!(data.ends_with(&rest.out));
     assert!(rest.out.len() >= data.len() - (64 << 10));
 }
@@ -262,25 +330,14 @@ fn a_sender_that_comes_while_the_ring_is_removed_loses_nothing() {
     lock.lock().unwrap();
     let first = case.start_fed(&["send", &ring], case.input(b"one"));
     assert_eq!(first.wait().code, Some(0));
-    // It has taken the sender's role, and waits for the lock.
-    until(|| case.stat()["producer"]["pid"] == receiver.pid());
-    let mut second = case.start_fed(&["send", &ring], case.input(b"two"));
+    until(|| case.stat()["state"] == "removed"); // and it waits for the lock
+    let second = case.start_fed(&["send", &ring], case.input(b"two"));
     thread::sleep(Duration::from_millis(100)); // for it to do the wrong thing, if it can
     drop(lock);
-    // It may be told that the role is taken; it may not push what nobody will get.
-    let sent = loop {
-        match second.wait() {
-            refused if refused.code == Some(5) => {
-                second = case.start_fed(&["send", &ring], case.input(b"two"));
-            }
-            other => break other,
-        }
-    };
-    assert_eq!(sent.code, Some(0), "{}", sent.err);
     let received = receiver.wait();
     assert_eq!((received.code, &*received.out), (Some(0), &b"one"[..]));
-    assert_eq!(case.stat()["len"], 3);
     assert_eq!(case.run(&["recv", &ring]).out, b"two");
+    assert_eq!(second.wait().code, Some(0));
 }
 
 /// Receivers that remove the ring race with senders that open it.

@@ -3,8 +3,10 @@
 //! Where it is allowed to (as root), each test gets an IPC namespace of its own: then it can count what stays behind, and
 //! neither sees nor disturbs others. A namespace belongs to a thread, and what the thread starts inherits it.
 
-use std::fs::{self, File};
-use std::io::{self, PipeReader};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, PipeReader, PipeWriter, Seek, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -12,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::fcntl::OFlag;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -86,9 +89,10 @@ impl Case {
 
     /// A file with that content, open for reading.
     pub(crate) fn input(&self, bytes: &[u8]) -> Stdio {
-        let path = self.folder.path().join("input");
-        fs::write(&path, bytes).unwrap();
-        File::open(path).unwrap().into()
+        let mut file = tempfile::tempfile_in(self.folder.path()).unwrap();
+        file.write_all(bytes).unwrap();
+        file.rewind().unwrap();
+        file.into()
     }
 
     pub(crate) fn start(&self, args: &[&str]) -> Process {
@@ -230,6 +234,10 @@ impl Process {
         status.contains("State:\tS")
     }
 
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.reap().is_none()
+    }
+
     /// How much it has written so far.
     pub(crate) fn written(&self) -> u64 {
         fs::metadata(&self.out).unwrap().len()
@@ -287,4 +295,13 @@ pub(crate) fn noise(len: usize) -> Vec<u8> {
         state.to_le_bytes()
     });
     words.flatten().take(len).collect()
+}
+
+/// Fills a pipe to the brim. By a description of its own, since not to block is a property of that.
+pub(crate) fn fill(pipe: &PipeWriter) {
+    let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
+    let mut filler = OpenOptions::new();
+    let filler = filler.write(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    let mut filler = filler.open(path).unwrap();
+    while filler.write(&[0; 4096]).is_ok() {}
 }

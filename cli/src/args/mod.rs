@@ -1,5 +1,8 @@
 //! What can be said on the command line, and the help that explains it.
 
+mod feed;
+mod fifo;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -7,8 +10,11 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use ringpipe::Name;
 
+pub(crate) use feed::{Endpoint, Recv, Send};
+pub(crate) use fifo::{Cat, Mkfifo};
+
 use crate::exit;
-use crate::size::{parse_len, parse_mode, parse_record, parse_size};
+use crate::size::{parse_len, parse_size};
 
 const NAMES: &str = "\
 Names:
@@ -19,7 +25,8 @@ Names:
 
 /// Moves bytes between processes through shared memory, and looks after the rings of this machine.
 ///
-/// A ring survives the death of whoever uses it: nothing hangs, nothing published is lost.
+/// A ring survives the death of whoever uses it: nothing hangs, nothing published is lost. A stream is a ring of bytes with the
+/// rules of a FIFO.
 #[derive(Debug, Parser)]
 #[command(name = "ringpipe", version, after_help = format!("{NAMES}\n\n{}", exit::table()))]
 #[command(disable_version_flag = true)]
@@ -38,6 +45,8 @@ pub(crate) enum Command {
     DemoSender(DemoSender),
     Send(Send),
     Recv(Recv),
+    Cat(Cat),
+    Mkfifo(Mkfifo),
     Ls(Ls),
     Stat(Stat),
     Rm(Rm),
@@ -93,99 +102,6 @@ pub(crate) enum Way {
     Pipe,
 }
 
-/// A ring of bytes, and how to make it if it does not exist.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Endpoint {
-    /// The ring (see `ringpipe --help` for the forms of names).
-    #[arg(value_parser = name_parser())]
-    pub(crate) name: Name,
-    /// How many bytes the ring holds, if it has to be created.
-    #[arg(long, value_name = "BYTES", default_value = "1M", value_parser = parse_len)]
-    pub(crate) capacity: usize,
-    /// The ring's permission bits, if it has to be created. Both sides need to read and write.
-    #[arg(long, value_name = "OCTAL", default_value = "600", value_parser = parse_mode)]
-    pub(crate) mode: u32,
-}
-
-/// How a ring is shared.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Shared {
-    /// Share the ring: any number of senders and receivers, of records of one size.
-    #[arg(long, requires = "record")]
-    mpmc: bool,
-    /// How many bytes a record has: a power of two from 8 to 64K.
-    #[arg(long, value_name = "BYTES", requires = "mpmc", value_parser = parse_record)]
-    record: Option<usize>,
-}
-
-impl Shared {
-    /// The size of a record, if there are records.
-    pub(crate) fn size(&self) -> Option<usize> {
-        self.record.filter(|_| self.mpmc)
-    }
-}
-
-/// Copy standard input into a ring.
-///
-/// Either side may start first. Ends when all is in the ring, where it waits for a receiver. If the receiver goes before
-/// that, so does the sender, with exit code 3; if the sender is ended by a signal, the receiver learns that the end is missing.
-///
-/// With `--mpmc`, there may be several senders and receivers at a time. The input is cut into records, each of which
-/// goes to one receiver; the records of one sender stay in order, those of several mix. An input that ends within a record
-/// is an error, which receivers take for the sender's giving up, unless `--pad` is given.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  tar c . | ringpipe send /tmp/files
-  ringpipe send key:0x2a --capacity 16M --mode 660 < big.log
-  producer | ringpipe send /tmp/feed --persist     # goes on while the receiver restarts
-  ringpipe send /tmp/jobs --mpmc --record 64 < jobs &     # one of several senders
-  sensor | ringpipe send /tmp/readings --mpmc --record 32 --pad")]
-pub(crate) struct Send {
-    #[command(flatten)]
-    pub(crate) endpoint: Endpoint,
-    #[command(flatten)]
-    pub(crate) records: Shared,
-    /// Fill the last record with zeroes if the input ends within it.
-    #[arg(long, requires = "mpmc")]
-    pub(crate) pad: bool,
-    /// Go on when the receiver is lost, and wait for the next one.
-    #[arg(long)]
-    pub(crate) persist: bool,
-}
-
-/// Copy a ring to standard output.
-///
-/// Either side may start first. When the sender has finished and all is written, the ring is removed. What is in the ring
-/// is let go only once it is written: after a crash, the next receiver goes on with at most one
-/// write (64 KiB) twice. If the sender died or gave up, all it left is written, and the exit code is 3.
-///
-/// With `--mpmc`, several receivers share the records: whoever is free takes the next, at most 4 KiB at a time. What a
-/// killed receiver had not let go is written by another, so each record is written at least once, and once only if nobody
-/// is killed. All end when all senders have finished and everything is written, and the first to see that removes
-/// the ring. If a sender died or gave up, ever since the ring was made, they end with exit code 3 and the ring stays.
-/// A receiver that may come after the end should find the ring: give `--keep` to all, and remove it with `ringpipe rm`.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  ringpipe recv /tmp/files | tar x
-  ringpipe recv /tmp/feed --persist >> feed.log    # goes on while the sender restarts
-  ringpipe recv /tmp/feed --keep                   # leaves the ring to the next sender
-  ringpipe recv /tmp/jobs --mpmc --record 64 | worker     # one of several receivers")]
-pub(crate) struct Recv {
-    #[command(flatten)]
-    pub(crate) endpoint: Endpoint,
-    #[command(flatten)]
-    pub(crate) records: Shared,
-    /// Leave the ring when the sender has finished. It still says so to the next receiver, until a sender comes.
-    #[arg(long)]
-    pub(crate) keep: bool,
-    /// Go on when the sender dies or gives up, and wait for the next one. Of several senders, the last to leave must have
-    /// finished.
-    #[arg(long)]
-    pub(crate) persist: bool,
-}
-
 /// List the rings that you may read.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -200,7 +116,7 @@ pub(crate) struct Ls {
 
 /// Show all that can be seen of a ring.
 ///
-/// Of a ring that several share, also who takes part in it: its number, role and process, how many items it has moved,
+/// Of a stream, or another ring that several share, also who takes part in it: its number, role and process, how many items it has moved,
 /// and whether it sleeps.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

@@ -1,0 +1,51 @@
+//! The arguments of the commands that do with streams what the shell does with FIFOs.
+
+use ringpipe::Name;
+
+use super::name_parser;
+use crate::size::{parse_len, parse_mode};
+
+/// Copy a stream to standard output, or standard input into it, as cat(1) does with a FIFO.
+///
+/// Waits for somebody at the other end, copies, and ends at the end of file: of a stream, when nobody writes to it any more.
+/// Neither creates nor removes a stream.
+///
+/// Where nobody reads what it writes, standard output or with `--to` the stream, it ends without a word, with
+/// exit code 141: what shells say of a cat(1) that SIGPIPE has ended.
+///
+/// What is in a stream when its last end is closed is discarded. `send` and `recv` are for those who want more:
+/// a sender that waits until all is taken, a receiver that tells an end from a death.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ringpipe mkfifo /tmp/feed
+  ringpipe cat /tmp/feed | grep -i error &
+  tail -f app.log | ringpipe cat --to /tmp/feed")]
+pub(crate) struct Cat {
+    /// The stream (see `ringpipe --help` for the forms of names).
+    #[arg(value_parser = name_parser())]
+    pub(crate) name: Name,
+    /// Copy standard input into the stream.
+    #[arg(long)]
+    pub(crate) to: bool,
+}
+
+/// Create streams, as mkfifo(1) does FIFOs.
+///
+/// A stream stays until `ringpipe rm` takes its name away, or `ringpipe recv` has received all from it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ringpipe mkfifo /tmp/feed
+  ringpipe mkfifo --mode 660 --capacity 1M /run/feeds/trades /run/feeds/quotes")]
+pub(crate) struct Mkfifo {
+    /// Their names: paths, or keys.
+    #[arg(required = true, value_name = "PATH", value_parser = name_parser())]
+    pub(crate) names: Vec<Name>,
+    /// Their permission bits, whatever the umask is. Both sides need to read and write.
+    #[arg(short, long, value_name = "OCTAL", default_value = "600", value_parser = parse_mode)]
+    pub(crate) mode: u32,
+    /// How many bytes each holds: at least 4K.
+    #[arg(long, value_name = "BYTES", default_value = "256K", value_parser = parse_len)]
+    pub(crate) capacity: usize,
+}

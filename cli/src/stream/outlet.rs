@@ -1,0 +1,96 @@
+//! A stream to standard output: write(2) takes from the ring, where the bytes stay until they are written.
+
+use std::fs::File;
+use std::io;
+
+use ringpipe::stream::{Fifo, Reader, Readiness};
+use ringpipe::{Error, Role, Status};
+
+use super::{CHUNK, OUTPUT, Step, halted, unbuffered, wait};
+use crate::exit::Failure;
+use crate::signals::{Signals, TICK};
+
+/// The way out.
+pub(super) struct Outlet {
+    pub(super) fifo: Fifo,
+    pub(super) reader: Reader,
+    output: File,
+    pub(super) signals: Signals,
+    /// How many writers had died before this came: their end is not its own.
+    deaths_before: u64,
+    /// How many bytes came out.
+    pub(super) received: u64,
+}
+
+impl Outlet {
+    pub(super) fn new(
+        fifo: Fifo,
+        (deaths_before, reader): (u64, Reader),
+        signals: Signals,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            fifo,
+            reader,
+            output: File::from(unbuffered(&io::stdout(), OUTPUT)?),
+            signals,
+            deaths_before,
+            received: 0,
+        })
+    }
+
+    /// Waits for bytes, and writes as many as the output takes at once. The end comes when nobody writes any more, but
+    /// not before somebody did.
+    pub(super) fn step(&mut self) -> Result<Step, Failure> {
+        self.signals.check()?;
+        let ready = match self.reader.wait_readable(Some(TICK)) {
+            Ok(ready) => ready,
+            Err(error) => return halted(&error, "read from the stream"),
+        };
+        if ready == Readiness::HUP {
+            return Ok(Step::End);
+        }
+        if ready.is_empty() {
+            return Ok(Step::Moved);
+        }
+        wait::writable(&self.output, &self.signals)?;
+        match self.reader.copy_to_fd(&self.output, CHUNK) {
+            Ok(count) => {
+                self.received += count as u64; // of 0, the next step makes something
+                Ok(Step::Moved)
+            }
+            Err(error) => halted(&error, OUTPUT),
+        }
+    }
+
+    /// How many writers died or gave up since this came.
+    pub(super) fn deaths(&self) -> Result<u64, Failure> {
+        let now = deaths_of_writers(&self.fifo)?;
+        Ok(now.saturating_sub(self.deaths_before))
+    }
+}
+
+/// Opens a stream at once: the wait for a writer is part of reading. Besides, how many writers had died before.
+pub(super) fn open(fifo: &Fifo) -> Result<(u64, Reader), Error> {
+    let deaths_before = deaths_of_writers(fifo)?;
+    let reader = fifo.reader_nonblocking()?;
+    reader.set_nonblocking(false);
+    reader.set_interruptible(true);
+    reader.set_read_timeout(Some(TICK));
+    Ok((deaths_before, reader))
+}
+
+fn deaths_of_writers(fifo: &Fifo) -> Result<u64, Error> {
+    let status = fifo.status()?;
+    Ok(status.map_or(0, |status| deaths(&status, Role::Producer)))
+}
+
+/// How many in a role ever died or gave up; also those after whom nobody has cleared up yet.
+pub(super) fn deaths(status: &Status, role: Role) -> u64 {
+    let side = match role {
+        Role::Producer => &status.producer,
+        Role::Consumer => &status.consumer,
+    };
+    let all = status.participants.iter();
+    let left = all.filter(|one| one.role == role && !one.alive).count();
+    u64::from(side.deaths) + left as u64
+}
