@@ -1,6 +1,7 @@
 //! The program `ringpipe`: reads the arguments, runs one command, and ends with the exit code that says how it went.
 
 mod args;
+mod chat;
 mod demo;
 mod exit;
 mod look;
@@ -31,6 +32,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Recv(order) => stream::recv(&order),
         Command::Cat(order) => stream::cat(&order),
         Command::Mkfifo(order) => stream::mkfifo(&order),
+        Command::Chat(order) => chat::run(&order),
         Command::Ls(order) => look::ls(&order),
         Command::Stat(order) => look::stat(&order),
         Command::Rm(order) => look::rm(&order),

@@ -1,5 +1,7 @@
 //! The arguments of the commands that do with streams what the shell does with FIFOs.
 
+use std::path::PathBuf;
+
 use ringpipe::Name;
 
 use super::name_parser;
@@ -48,4 +50,24 @@ pub(crate) struct Mkfifo {
     /// How many bytes each holds: at least 4K.
     #[arg(long, value_name = "BYTES", default_value = "256K", value_parser = parse_len)]
     pub(crate) capacity: usize,
+}
+
+/// Talk with somebody at another terminal, line by line.
+///
+/// Whoever comes first waits for the other; a third is refused. What you type goes to the other side with each line, and what
+/// comes from there is printed. The end of your input, or of the other's, ends the chat for both.
+///
+/// Two streams carry it, PATH and PATH.back. They are gone afterwards, also if one side is killed; if both are, the
+/// next chat takes over what they left.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ringpipe chat /tmp/talk
+  ringpipe chat --mode 666 /tmp/talk        # with another user")]
+pub(crate) struct Chat {
+    /// Where to meet.
+    pub(crate) path: PathBuf,
+    /// The streams' permission bits, for whoever comes first. Both sides need to read and write.
+    #[arg(short, long, value_name = "OCTAL", default_value = "600", value_parser = parse_mode)]
+    pub(crate) mode: u32,
 }

@@ -11,7 +11,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use ringpipe::Name;
 
 pub(crate) use feed::{Endpoint, Recv, Send};
-pub(crate) use fifo::{Cat, Mkfifo};
+pub(crate) use fifo::{Cat, Chat, Mkfifo};
 
 use crate::exit;
 use crate::size::{parse_len, parse_size};
@@ -47,6 +47,7 @@ pub(crate) enum Command {
     Recv(Recv),
     Cat(Cat),
     Mkfifo(Mkfifo),
+    Chat(Chat),
     Ls(Ls),
     Stat(Stat),
     Rm(Rm),

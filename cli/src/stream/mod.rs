@@ -10,7 +10,7 @@ mod outlet;
 mod records;
 mod recv;
 mod send;
-mod wait;
+pub(crate) mod wait;
 
 pub(crate) use cat::{cat, mkfifo};
 pub(crate) use records::{SIZES, no_such_size};

@@ -23,6 +23,11 @@ pub(super) fn writable(stream: &impl AsFd, signals: &Signals) -> Result<(), Fail
     ready(stream.as_fd(), PollFlags::POLLOUT, signals)
 }
 
+/// Waits until reading would not block, but for so long at most. Whether it would not.
+pub(crate) fn readable_within(stream: &impl AsFd, limit: Duration) -> Result<bool, Failure> {
+    ready_within(stream.as_fd(), PollFlags::POLLIN, limit)
+}
+
 fn ready(stream: BorrowedFd, event: PollFlags, signals: &Signals) -> Result<(), Failure> {
     loop {
         signals.check()?;

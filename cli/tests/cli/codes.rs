@@ -27,7 +27,7 @@ fn help_and_version_succeed() {
         assert_eq!(case.run(args).code, Some(0));
     }
     for command in [
-        "demo", "send", "recv", "cat", "mkfifo", "ls", "stat", "rm", "gc",
+        "demo", "send", "recv", "cat", "mkfifo", "chat", "ls", "stat", "rm", "gc",
     ] {
         let help = String::from_utf8(case.run(&[command, "--help"]).out).unwrap();
         assert!(help.contains("Examples:"), "{help}");
@@ -56,6 +56,7 @@ fn usage_is_2() {
         &["rm"],
         &["cat"],
         &["mkfifo"],
+        &["chat"],
     ] {
         assert_eq!(case.run(args).code, Some(2));
     }
@@ -173,7 +174,7 @@ fn what_is_no_ring_of_bytes_is_8() {
     let case = Case::new();
     let file = case.path("file");
     fs::write(&file, "just text").unwrap();
-    for command in ["send", "recv", "cat", "stat"] {
+    for command in ["send", "recv", "cat", "chat", "stat"] {
         expect(&case.run(&[command, &file]), 8, "is not a ring");
     }
     // `rm` leaves alone what is none.

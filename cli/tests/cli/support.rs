@@ -238,6 +238,16 @@ impl Process {
         self.reap().is_none()
     }
 
+    /// What it has written so far.
+    pub(crate) fn output(&self) -> Vec<u8> {
+        fs::read(&self.out).unwrap()
+    }
+
+    /// What it has told so far.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(&self.err).unwrap()
+    }
+
     /// How much it has written so far.
     pub(crate) fn written(&self) -> u64 {
         fs::metadata(&self.out).unwrap().len()
