@@ -55,7 +55,7 @@ pub(crate) fn ahead(capacity: usize, size: usize) -> usize {
 }
 
 /// Waits a moment while `room` is less than `ahead` and grows.
-fn linger<E>(
+pub(crate) fn linger<E>(
     mut room: usize,
     ahead: usize,
     mut look: impl FnMut() -> Result<usize, E>,

@@ -176,6 +176,24 @@ impl End {
         Ok(self.member.wait(least, patience, until)?)
     }
 
+    /// The same for a reader of up to `wanted` bytes. Where there are a few at once, the writer is at work: to read each few of them
+    /// would cost both sides more than to let it get ahead.
+    pub(super) fn ready_ahead(
+        &mut self,
+        wanted: usize,
+        until: Option<Deadline>,
+    ) -> Result<usize, Halt> {
+        match self.member.look(1)? {
+            Sight::Found(few)
+                if self.strategy == Strategy::SpinThenSleep && !self.ways.nonblocking.is_on() =>
+            {
+                Ok(self.member.linger(few, wanted)?)
+            }
+            Sight::Found(ready) => Ok(ready),
+            _ => self.ready(1, 0, until),
+        }
+    }
+
     fn patience(&self, hurried: bool) -> Patience {
         Patience {
             strategy: self.strategy,

@@ -183,7 +183,7 @@ impl Reader {
             return Ok(ready);
         }
         let until = self.end.ways.deadline();
-        match self.end.ready(1, 0, until) {
+        match self.end.ready_ahead(wanted, until) {
             Ok(ready) => Ok(ready),
             Err(Halt::Gone) => Ok(0),
             Err(halt) => Err(halt.into()),

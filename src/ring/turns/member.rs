@@ -318,6 +318,14 @@ impl Member {
         Ok(self.parking.attached(self.role.peer())?)
     }
 
+    /// With the turn in hand and a little ready at once: lets peers that are at work get ahead, for a moment. How much is ready
+    /// then.
+    #[cfg(not(loom))]
+    pub(crate) fn linger(&mut self, ready: usize, wanted: usize) -> Result<usize, Fault> {
+        let ahead = heels::ahead(self.capacity(), 1).min(wanted);
+        heels::linger(ready, ahead, || self.count())
+    }
+
     /// Waits a moment, awake, until `least` bytes are ready; where the peers are at work, until there are more.
     #[cfg(not(loom))]
     pub(crate) fn look_closely(&self, least: usize, strategy: Strategy) {
