@@ -13,6 +13,7 @@ mod common;
 use common::contest::{self, Contender, Group, Match};
 use common::crowd::{self, Crowd, Shape};
 use common::duel::{Between, Laps};
+use common::report::Measure;
 use common::{machine, queues, rings_mpmc, warehouse};
 
 /// Items that each contender holds. A System V semaphore counts to 32767.
@@ -50,7 +51,7 @@ fn group(title: &'static str, producers: u64, consumers: u64) -> Group {
     Group {
         title,
         note: NOTE,
-        bytes: 8,
+        measure: Measure::Items(8),
         contenders,
         matches: matches(),
     }

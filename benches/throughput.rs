@@ -13,6 +13,7 @@ mod common;
 use common::contest::{self, Contender, Group, Match};
 use common::duel::{self, Ends, Laps};
 use common::payload::{CHUNK, Line, SLICE};
+use common::report::Measure;
 use common::{machine, pipes, rings, rtrbs};
 
 const SMALL: usize = 256 << 10;
@@ -68,7 +69,7 @@ fn small_items() -> Group {
     Group {
         title: "8 bytes, one at a time",
         note: "",
-        bytes: 8,
+        measure: Measure::Items(8),
         contenders: vec![
             buffer("ring, 256 KiB", rings::single::<u64>, SMALL / 8),
             buffer("rtrb, 256 KiB", rtrbs::single::<u64>, SMALL / 8),
@@ -88,7 +89,7 @@ fn lines() -> Group {
     Group {
         title: "64 bytes, one at a time",
         note: "",
-        bytes: 64,
+        measure: Measure::Items(64),
         contenders: vec![
             buffer("ring, 256 KiB", rings::single::<Line>, SMALL / 64),
             buffer("rtrb, 256 KiB", rtrbs::single::<Line>, SMALL / 64),
@@ -108,7 +109,7 @@ fn small_slices() -> Group {
     Group {
         title: "8 bytes, 64 at a time",
         note: "",
-        bytes: 8,
+        measure: Measure::Items(8),
         contenders: vec![
             buffer("ring slices, 256 KiB", rings::slices::<u64>, SMALL / 8),
             buffer("ring in place, 256 KiB", rings::in_place::<u64>, SMALL / 8),
@@ -130,7 +131,7 @@ fn line_slices() -> Group {
     Group {
         title: "64 bytes, 64 at a time",
         note: "",
-        bytes: 64,
+        measure: Measure::Items(64),
         contenders: vec![
             buffer("ring slices, 256 KiB", rings::slices::<Line>, SMALL / 64),
             buffer(
@@ -156,7 +157,7 @@ fn streams() -> Group {
     Group {
         title: "a stream of bytes, 64 KiB at a time",
         note: "",
-        bytes: CHUNK,
+        measure: Measure::Items(CHUNK),
         contenders: vec![
             stream("ring in place, 1 MiB", rings::stream_in_place, MEGABYTE),
             stream("ring in place, 4 MiB", rings::stream_in_place, LARGE),

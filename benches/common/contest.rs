@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::machine;
-use super::report::{self, Ratio, Row, Spread, Table};
+use super::report::{self, Measure, Ratio, Row, Spread, Table};
 
 /// How long a measurement is to last.
 const TARGET: Duration = Duration::from_millis(100);
@@ -34,8 +34,7 @@ pub(crate) struct Group {
     pub(crate) title: &'static str,
     /// What readers of the table have to know, if anything.
     pub(crate) note: &'static str,
-    /// What an item, or chunk, weighs.
-    pub(crate) bytes: usize,
+    pub(crate) measure: Measure,
     pub(crate) contenders: Vec<Contender>,
     pub(crate) matches: Vec<Match>,
 }
@@ -140,18 +139,15 @@ impl Group {
     }
 
     fn table(&self, measured: &Measured) -> Table {
-        let row = |(i, one): (usize, &Contender)| {
-            let rate = measured.spread(i);
-            Row {
-                name: one.name,
-                rate,
-                bytes_per_second: rate.median * self.bytes as f64,
-            }
+        let row = |(i, one): (usize, &Contender)| Row {
+            name: one.name,
+            rate: measured.spread(i),
         };
         let line = &measured.line;
         Table {
             title: self.title,
             note: self.note,
+            measure: self.measure,
             rows: self.contenders.iter().enumerate().map(row).collect(),
             line: (!line.is_empty()).then(|| Spread::of(line.iter().copied())),
         }
@@ -194,6 +190,7 @@ pub(crate) fn hold(introduction: &str, groups: Vec<Group>) {
         tables.push(table);
         ratios.extend(group.ratios(&measured));
     }
+    ratios.sort_by_key(|ratio| ratio.goal.is_some()); // what is wanted stands last
     if wishes.json {
         report::print_json(&tables, &ratios);
     } else {

@@ -30,9 +30,56 @@ impl Spread {
         }
     }
 
+    /// The same measurements, seen by way of a function that rises or falls throughout.
+    fn map(self, f: impl Fn(f64) -> f64) -> Self {
+        let [median, one, other] = [self.median, self.min, self.max].map(f);
+        Self {
+            median,
+            min: one.min(other),
+            max: one.max(other),
+        }
+    }
+
     fn json(self) -> String {
         let Self { median, min, max } = self;
         format!("{{\"median\": {median}, \"min\": {min}, \"max\": {max}}}")
+    }
+}
+
+/// What was counted, and so what a table tells of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Measure {
+    /// Items of so many bytes: how many per second.
+    Items(usize),
+    /// Writes of so many bytes: how many bytes per second.
+    Writes(usize),
+    /// How long one takes.
+    RoundTrips,
+}
+
+impl Measure {
+    fn unit(self) -> &'static str {
+        match self {
+            Self::Items(_) => "million per second",
+            Self::Writes(_) => "GB/s",
+            Self::RoundTrips => "microseconds",
+        }
+    }
+
+    /// Rates per second in this unit.
+    fn told(self, rate: Spread) -> Spread {
+        match self {
+            Self::Items(_) => rate.map(|rate| rate / 1e6),
+            Self::Writes(bytes) => rate.map(|rate| rate * bytes as f64 / 1e9),
+            Self::RoundTrips => rate.map(|rate| 1e6 / rate),
+        }
+    }
+
+    fn bytes_per_second(self, rate: f64) -> Option<f64> {
+        match self {
+            Self::Items(bytes) | Self::Writes(bytes) => Some(rate * bytes as f64),
+            Self::RoundTrips => None,
+        }
     }
 }
 
@@ -40,9 +87,8 @@ impl Spread {
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
-    /// Items, or chunks, per second.
+    /// Items, writes or round trips per second.
     pub(crate) rate: Spread,
-    pub(crate) bytes_per_second: f64,
 }
 
 /// All who did the same work.
@@ -51,6 +97,7 @@ pub(crate) struct Table {
     pub(crate) title: &'static str,
     /// What readers have to know, or nothing.
     pub(crate) note: &'static str,
+    pub(crate) measure: Measure,
     pub(crate) rows: Vec<Row>,
     /// Nanoseconds of a cache line's round trip before and after each measurement.
     pub(crate) line: Option<Spread>,
@@ -67,18 +114,22 @@ pub(crate) struct Ratio {
 
 pub(crate) fn print_table(table: &Table) {
     println!("\n{}", table.title);
+    let items = matches!(table.measure, Measure::Items(_));
     println!(
-        "  {:<28} {:>11} {:>11} {:>11} {:>9}",
-        "million per second", "median", "min", "max", "GB/s"
+        "  {:<28} {:>11} {:>11} {:>11}{}",
+        table.measure.unit(),
+        "median",
+        "min",
+        "max",
+        if items { "      GB/s" } else { "" }
     );
-    for row in &table.rows {
-        let Spread { median, min, max } = row.rate;
-        let [median, min, max] = [median, min, max].map(|rate| rate / 1e6);
-        let gigabytes = row.bytes_per_second / 1e9;
-        println!(
-            "  {:<28} {median:>11.4} {min:>11.4} {max:>11.4} {gigabytes:>9.3}",
-            row.name
-        );
+    for Row { name, rate } in &table.rows {
+        let Spread { median, min, max } = table.measure.told(*rate);
+        print!("  {name:<28} {median:>11.4} {min:>11.4} {max:>11.4}");
+        match table.measure.bytes_per_second(rate.median) {
+            Some(bytes) if items => println!(" {:>9.3}", bytes / 1e9),
+            _ => println!(),
+        }
     }
     if !table.note.is_empty() {
         println!("  {}", table.note);
@@ -143,7 +194,9 @@ fn table_json(table: &Table) -> String {
     let mut rows = String::new();
     for (i, row) in table.rows.iter().enumerate() {
         let separator = if i == 0 { "" } else { "," };
-        let (name, rate, bytes) = (row.name, row.rate.json(), row.bytes_per_second);
+        let (name, rate) = (row.name, row.rate.json());
+        let bytes = table.measure.bytes_per_second(row.rate.median);
+        let bytes = bytes.map_or("null".into(), |bytes| bytes.to_string());
         write!(
             rows,
             "{separator}\n  {{\"name\": \"{name}\", \"per_second\": {rate}, \"bytes_per_second\": {bytes}}}"
