@@ -7,8 +7,11 @@
 pub(crate) mod contest;
 pub(crate) mod crowd;
 pub(crate) mod duel;
+pub(crate) mod flow;
+pub(crate) mod kernel;
 pub(crate) mod ledger;
 pub(crate) mod machine;
+pub(crate) mod pattern;
 pub(crate) mod payload;
 pub(crate) mod pipes;
 pub(crate) mod queues;
@@ -16,4 +19,6 @@ pub(crate) mod report;
 pub(crate) mod rings;
 pub(crate) mod rings_mpmc;
 pub(crate) mod rtrbs;
+#[path = "streams_absent.rs"] // until there are streams
+pub(crate) mod streams;
 pub(crate) mod warehouse;

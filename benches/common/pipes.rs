@@ -58,7 +58,7 @@ pub(crate) fn stream(capacity: usize) -> Ends {
     }
 }
 
-fn resize(pipe: &PipeWriter, capacity: usize) {
+pub(crate) fn resize(pipe: &PipeWriter, capacity: usize) {
     let wanted = i32::try_from(capacity).expect("a pipe's capacity");
     let got = fcntl(pipe, FcntlArg::F_SETPIPE_SZ(wanted)).expect("a pipe of that size");
     assert_eq!(got, wanted, "the kernel gave another size");
