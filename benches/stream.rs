@@ -127,18 +127,14 @@ fn usual() -> (&'static str, &'static str) {
 }
 
 fn writes(title: &'static str, size: usize, goals: [Option<f64>; 2]) -> Group {
-    let mut contenders = kernel_streams(size);
-    let mut matches = Vec::new();
-    if streams::HERE {
-        contenders.splice(0..0, our_streams(size));
-        matches = matches_of_writes(&Names(&contenders), goals);
-    }
+    let mut contenders = our_streams(size);
+    contenders.extend(kernel_streams(size));
     Group {
         title,
         note: "",
         measure: Measure::Writes(size),
+        matches: matches_of_writes(&Names(&contenders), goals),
         contenders,
-        matches,
     }
 }
 
@@ -164,20 +160,21 @@ fn round_trips(
     theirs: [fn() -> Ends; 2],
     goal: Option<f64>,
 ) -> Group {
-    let mut contenders = vec![echoing(PIPES, theirs[0]), echoing(SOCKETS, theirs[1])];
-    let mut matches = Vec::new();
-    if streams::HERE {
-        contenders.insert(0, echoing(DUPLEX, ours));
-        let names = Names(&contenders);
-        matches.push(names.over(DUPLEX, &[PIPES], goal));
-        matches.push(names.over(DUPLEX, &[SOCKETS], None));
-    }
+    let contenders = vec![
+        echoing(DUPLEX, ours),
+        echoing(PIPES, theirs[0]),
+        echoing(SOCKETS, theirs[1]),
+    ];
+    let names = Names(&contenders);
     Group {
         title,
         note: "",
         measure: Measure::RoundTrips,
+        matches: vec![
+            names.over(DUPLEX, &[PIPES], goal),
+            names.over(DUPLEX, &[SOCKETS], None),
+        ],
         contenders,
-        matches,
     }
 }
 

@@ -19,6 +19,5 @@ pub(crate) mod report;
 pub(crate) mod rings;
 pub(crate) mod rings_mpmc;
 pub(crate) mod rtrbs;
-#[path = "streams_absent.rs"] // until there are streams
 pub(crate) mod streams;
 pub(crate) mod warehouse;

@@ -12,9 +12,6 @@ use super::pattern;
 /// What a stream holds unless told otherwise.
 pub(crate) const DEFAULT_CAPACITY: usize = stream::DEFAULT_CAPACITY;
 
-/// Whether there are streams to measure.
-pub(crate) const HERE: bool = true;
-
 fn pipe(capacity: usize) -> (Writer, Reader) {
     let options = Options::new().capacity(capacity);
     options.pipe().expect("a stream")
