@@ -23,14 +23,16 @@ pub(crate) fn copied(size: usize, capacity: usize) -> Ends {
     flow(size, writer, reader)
 }
 
-/// Bytes that are written into the ring and read out of it in place.
+/// Bytes that are written into the ring and read out of it in place, a quarter of it at most at a time, so that there is
+/// something for the other side to do.
 pub(crate) fn in_place(size: usize, capacity: usize) -> Ends {
     let (mut writer, mut reader) = pipe(capacity);
+    let piece = capacity / 4;
     Ends {
         source: start(move || {
             move |numbers| {
                 take(numbers, size, |at, most| {
-                    let mut room = writer.reserve(most).expect("a reader");
+                    let mut room = writer.reserve(most.min(piece)).expect("a reader");
                     let (head, tail) = room.as_mut_slices();
                     pattern::fill(head, at);
                     pattern::fill(tail, at + head.len() as u64);
@@ -44,7 +46,7 @@ pub(crate) fn in_place(size: usize, capacity: usize) -> Ends {
             move |numbers| {
                 take(numbers, size, |at, most| {
                     let bytes = reader.fill_buf().expect("a stream");
-                    let count = bytes.len().min(most);
+                    let count = bytes.len().min(most).min(piece);
                     pattern::check(&bytes[..count], at);
                     reader.consume(count);
                     count
