@@ -198,9 +198,6 @@ pub enum Error {
     /// A signal ended the wait for the other end of the stream.
     #[error("{}", INTERRUPTED)]
     Interrupted,
-    /// This process may not issue the barrier that the ring was made for.
-    #[error("{}", NO_BARRIER)]
-    NoBarrier,
     /// The ring's semaphores were removed under its users.
     #[error("{}", REMOVED)]
     Removed,
@@ -232,8 +229,6 @@ const REMOVED: &str = "the ring's semaphores were removed under its users, by `i
     system user)";
 const FORKED: &str = "this handle was inherited through fork; only the process that attached may use it: \
     take a new one from the `Ring` in the child";
-const NO_BARRIER: &str = "this process may not call membarrier(2), which the other participants of this stream count on \
-    (a seccomp filter may forbid it): allow the call, or create the stream in a process that may not either";
 const CORRUPT: &str = "the ring's indices are impossible: some process wrote into the segment; remove the \
     ring and create it anew";
 
@@ -258,7 +253,6 @@ impl From<ring::Fault> for Error {
                 field: "indices",
             },
             ring::Fault::Parking(fault) => fault.into(),
-            ring::Fault::NoBarrier => Self::NoBarrier,
         }
     }
 }
@@ -308,9 +302,6 @@ pub enum Fault {
     /// The semaphore set was removed. Never taken for the end of the feed.
     #[error("{}", REMOVED)]
     Removed,
-    /// This process may not issue the barrier that the ring was made for.
-    #[error("{}", NO_BARRIER)]
-    NoBarrier,
     /// A system call failed in a way that has no variant of its own.
     #[error("{call} failed: {source}")]
     Call {
@@ -325,7 +316,6 @@ impl From<ring::Fault> for Fault {
     fn from(fault: ring::Fault) -> Self {
         match fault {
             ring::Fault::Corrupt => Self::Corrupt,
-            ring::Fault::NoBarrier => Self::NoBarrier,
             ring::Fault::Parking(ParkFault::Removed) => Self::Removed,
             ring::Fault::Parking(ParkFault::System { call, errno }) => Self::Call {
                 call,

@@ -6,7 +6,7 @@ use crate::parking::Local;
 use crate::ring::crew::Sight;
 use crate::ring::many::{Hold, Member, Wish};
 use crate::ring::roster::{self, State};
-use crate::ring::turns::{self, Bias, Place, Refusal};
+use crate::ring::turns::{self, Place, Refusal};
 use crate::ring::{
     DeadConsumer, Parking, Patience, PeerLoss, Read, Role, Run, Side, Stop, Strategy, Write,
     anyone_asleep,
@@ -330,7 +330,6 @@ impl Stream {
             board: Board::modelled(participants, 0),
             view: View::modelled(capacity),
             parking: Arc::clone(&parking) as _,
-            bias: Bias::Kept,
         };
         Self { place, parking }
     }

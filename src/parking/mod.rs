@@ -6,7 +6,7 @@ mod local;
 #[cfg(not(loom))]
 mod sysv;
 
-pub(crate) use barrier::{Fence, Reach, heavy_barrier};
+pub(crate) use barrier::{Fence, Reach, full_barrier, heavy_barrier};
 pub(crate) use local::Local;
 #[cfg(not(loom))]
 pub(crate) use sysv::{Semaphores, operations, set_size};

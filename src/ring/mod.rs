@@ -22,7 +22,7 @@
 //! | E8 | a note in the own entry, before the claim, the cut or the vacancy | who clears up after a death | what the dead one was about to do |
 //! | E9 | who returns items raises the flag | who takes the flag down, and looks | the returned words |
 //! | E10 | where roles are shared by turns ([`turns`]): who lets a turn go, or clears up | who takes it | the role's index, and what was done with the bytes |
-//! | E11 | a keeper says that it is not busy with its turn; and it says that it is, light barrier, looks at the turn | who has asked for the turn, heavy barrier, looks whether it is busy | the same as E10; one of the two sees the other |
+//! | E11 | a keeper says that it is not busy with its turn; and it says that it is, full fence, looks at the turn | who has asked for the turn, full fence, looks whether it is busy | the same as E10; one of the two sees the other |
 
 pub(crate) mod crew;
 mod cursor;
@@ -56,8 +56,6 @@ pub(crate) enum Fault {
     Corrupt,
     /// The books cannot be kept.
     Parking(ParkFault),
-    /// This process may not issue the barrier that the ring was made for.
-    NoBarrier,
 }
 
 impl From<cursor::Corrupt> for Fault {

@@ -69,7 +69,7 @@ impl Fifo {
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::Stale`], [`Error::WrongType`], [`Error::WrongVersion`], [`Error::PermissionDenied`],
-    /// [`Error::Corrupt`], [`Error::NoBarrier`].
+    /// [`Error::Corrupt`].
     pub fn open(name: impl Into<Name>) -> Result<Self, Error> {
         Options::new().open(name)
     }
@@ -287,7 +287,6 @@ impl From<Fault> for Error {
         match fault {
             Fault::Forked => Self::Forked,
             Fault::Removed => Self::Removed,
-            Fault::NoBarrier => Self::NoBarrier,
             Fault::Call { call, source } => Self::Call { call, source },
             Fault::Corrupt => Self::Corrupt {
                 name: Name::Private,

@@ -89,8 +89,8 @@ use crate::error::Error;
 use crate::memory::{Board, PARTICIPANTS_MAX, View};
 use crate::name::Name;
 use crate::options::{RingKind, sealed::Sealed};
-use crate::parking::{Fence, Local};
-use crate::ring::turns::{Bias, Place};
+use crate::parking::Local;
+use crate::ring::turns::Place;
 use crate::segment::{Segment, kind};
 use crate::sync::Arc;
 
@@ -158,7 +158,6 @@ impl Options {
             board: Board::new(Arc::clone(&region), self.crew.participants, 0),
             view: View::new(region, extent.payload, self.slots()),
             parking: Arc::new(Local::new()),
-            bias: own_bias(),
         };
         Fifo::of_place(place, None).both()
     }
@@ -169,8 +168,8 @@ impl Options {
     ///
     /// As there.
     pub fn create(&self, name: impl Into<Name>) -> Result<Fifo, Error> {
-        let options = self.checked()?;
-        Fifo::of_segment(options.create_segment::<u8>(&name.into())?)
+        self.check()?;
+        Fifo::of_segment(self.create_segment::<u8>(&name.into())?)
     }
 
     /// Opens a FIFO: see [`Fifo::open`].
@@ -188,16 +187,8 @@ impl Options {
     ///
     /// As there.
     pub fn open_or_create(&self, name: impl Into<Name>) -> Result<Fifo, Error> {
-        let options = self.checked()?;
-        Fifo::of_segment(options.open_or_create_segment::<u8>(&name.into())?)
-    }
-
-    /// As the ring's header is to say.
-    fn checked(&self) -> Result<Self, Error> {
         self.check()?;
-        let mut options = self.clone();
-        options.crew.policy = code(own_bias());
-        Ok(options)
+        Fifo::of_segment(self.open_or_create_segment::<u8>(&name.into())?)
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -265,30 +256,9 @@ pub fn duplex() -> Result<(Duplex, Duplex), Error> {
     Options::new().duplex()
 }
 
-/// Whether this process can issue the barrier that takes a kept turn back.
-fn own_bias() -> Bias {
-    match Fence::is_answered() {
-        true => Bias::Kept,
-        false => Bias::Never,
-    }
-}
-
-/// As the header has it, in the place of a policy.
-fn code(bias: Bias) -> u32 {
-    match bias {
-        Bias::Kept => 0,
-        Bias::Never => 1,
-    }
-}
-
-/// Where the participants of a stream come to; refused to a process that cannot do what the others count on.
+/// Where the participants of a stream come to.
 fn place_of(segment: &Segment) -> Result<Place, Error> {
     let (region, facts) = (Arc::clone(&segment.region), &segment.facts);
-    let bias = if facts.crew.policy == code(Bias::Kept) {
-        Bias::Kept
-    } else {
-        Bias::Never
-    };
     let corrupt = |field| Error::Corrupt {
         name: segment.name.clone(),
         field,
@@ -299,14 +269,10 @@ fn place_of(segment: &Segment) -> Result<Place, Error> {
     if facts.crew.participants == 0 {
         return Err(corrupt("participant limit"));
     }
-    if bias == Bias::Kept && own_bias() == Bias::Never {
-        return Err(Error::NoBarrier);
-    }
     let board = Board::new(Arc::clone(&region), facts.crew.participants, 0);
     Ok(Place {
         board,
         view: View::new(region, facts.payload(), facts.capacity),
         parking: Arc::clone(&segment.semaphores) as _,
-        bias,
     })
 }

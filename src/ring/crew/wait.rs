@@ -17,7 +17,7 @@
 
 use super::sleepers::{self, Found};
 use super::{Crew, Estate};
-use crate::parking::{self, Deadline, Pulse};
+use crate::parking::{self, Deadline, Pulse, Reach};
 use crate::ring::roster::{Entry, State};
 use crate::ring::{Fault, Patience, PeerLoss, Role, Stop, Strategy, Wake, handshake, spin};
 
@@ -90,8 +90,14 @@ impl Waiter<'_> {
     ) -> Result<R, Stop> {
         let mut taken = Taken::Nothing;
         loop {
+            // What it was woken for is there, most likely.
+            if taken == Taken::Own
+                && let Sight::Found(found) = look()?
+            {
+                return Ok(found);
+            }
             sleepers::announce(self.crew.board.crowd(), self.role, self.number);
-            let reach = parking::heavy_barrier(); // E3
+            let reach = self.barrier();
             let short = match self.judge(&mut look) {
                 Ok((None, short)) => short,
                 verdict => return self.go(verdict.map(|(found, _)| found)),
@@ -111,6 +117,14 @@ impl Waiter<'_> {
                     _ => self.hand_on(taken).and(Err(stop)),
                 };
             }
+        }
+    }
+
+    /// E3: who hands something over from now on sees the announcement, or what it has handed over is seen.
+    fn barrier(&self) -> Reach {
+        match self.crew.estate {
+            Estate::Claims(_) => parking::heavy_barrier(),
+            Estate::Turn => parking::full_barrier(),
         }
     }
 

@@ -11,20 +11,12 @@ use crate::ring::crew::{Crew, Estate};
 use crate::ring::{Fault, Parking, Role, roster};
 use crate::sync::{Arc, Ordering};
 
-/// Whether turns may be kept: only where all who come can issue the barrier that takes them back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bias {
-    Kept,
-    Never,
-}
-
 /// Where a newcomer comes to.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) board: Board,
     pub(crate) view: View<u8>,
     pub(crate) parking: Arc<dyn Parking>,
-    pub(crate) bias: Bias,
 }
 
 /// Why nobody could come.
@@ -117,7 +109,7 @@ impl Place {
         Crew {
             board: &self.board,
             parking: &*self.parking,
-            fence: parking::Fence::of_publisher(),
+            fence: parking::Fence::full(),
             estate: Estate::Turn,
         }
     }
@@ -135,8 +127,7 @@ impl Place {
     fn arrived(&self, number: u16, role: Role) -> Result<Member, Refusal> {
         let (board, view) = (self.board.clone(), self.view.clone());
         let parking = Arc::clone(&self.parking);
-        let keeps = self.bias == Bias::Kept;
-        let mut member = Member::new(board, view, parking, (number, role), keeps);
+        let mut member = Member::new(board, view, parking, (number, role));
         match self.settle_in(&mut member) {
             Ok(()) => Ok(member),
             Err(fault) => {

@@ -44,12 +44,11 @@ impl Member {
         view: View<u8>,
         parking: Arc<dyn Parking>,
         (number, role): (u16, Role),
-        keeps: bool,
     ) -> Self {
         let mut member = Self {
             words: sleepers::words(board.entries().len()),
-            turn: Turn::new(role, number, keeps),
-            fence: Fence::of_publisher(),
+            turn: Turn::new(role, number, true),
+            fence: Fence::full(),
             board,
             view,
             parking,
@@ -155,7 +154,7 @@ impl Member {
     }
 
     fn near_or_corrupt(&self) -> Result<usize, cursor::Corrupt> {
-        // Relaxed, and after the heavy barrier of a waiter (E3). The index that others of this role move comes last: so what is
+        // Relaxed, and after the fence of a waiter (E3). The index that others of this role move comes last: so what is
         // seen is not too little, unless the peers' has moved since, of which they would tell.
         let peers = index(self.control(), self.role.peer()).load(Ordering::Relaxed);
         let own = index(self.control(), self.role).load(Ordering::Relaxed);

@@ -12,6 +12,6 @@ mod member;
 mod turn;
 mod word;
 
-pub(crate) use arrive::{Bias, Place, Refusal};
+pub(crate) use arrive::{Place, Refusal};
 pub(crate) use member::Member;
 pub(super) use turn::settle;

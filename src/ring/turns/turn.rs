@@ -6,21 +6,18 @@
 //! ```text
 //! keeper                                    another
 //!   busy = 1                                  Kept -> Asked (CAS)
-//!   light barrier                   E11       heavy barrier
+//!   full fence                      E11       full fence
 //!   word as I left it? it is mine             keeper busy?   it is the keeper's
 //!   ... use it ...                            else           Asked -> Held, mine (CAS)
 //!   busy = 0 (Release)
 //! ```
 //!
-//! As for sleepers, the barriers let one of the two see the other: a keeper that finds its word unchanged is seen to be
-//! busy. This stands only where the other's barrier reaches the keeper, so a ring is made for it or not ([`Bias`]), and who
-//! cannot issue the barrier is refused.
-//!
-//! [`Bias`]: super::Bias
+//! As for sleepers, the fences let one of the two see the other: a keeper that finds its word unchanged is seen to be
+//! busy.
 
 use super::word::{State, Word};
 use crate::memory::{Board, Entry};
-use crate::parking::{Fence, Reach, heavy_barrier};
+use crate::parking::Fence;
 use crate::ring::{Fault, Role};
 use crate::sync::{AtomicU64, Ordering};
 
@@ -51,8 +48,6 @@ pub(super) struct Turn {
     /// The word as this participant left it, and how often in a row it has found it so.
     left: Word,
     streak: u32,
-    /// The word of another's keeping that was asked for before this participant's last barrier.
-    ordered: Option<Word>,
 }
 
 pub(super) fn word_of(board: &Board, role: Role) -> &AtomicU64 {
@@ -77,7 +72,6 @@ impl Turn {
             kept: None,
             left: Word::of_bits(0),
             streak: 0,
-            ordered: None,
         }
     }
 
@@ -132,9 +126,7 @@ impl Turn {
                     self.change(board, word, word.next(State::Asked(owner)));
                     continue;
                 }
-                State::Asked(owner)
-                    if owner != self.number && self.is_busy(board, word, owner)? =>
-                {
+                State::Asked(owner) if owner != self.number && Self::is_busy(board, owner)? => {
                     return Ok(Taken::Held(owner));
                 }
                 State::Open | State::Kept(_) | State::Asked(_) => {}
@@ -154,13 +146,8 @@ impl Turn {
     }
 
     /// Whether the keeper of a turn that was asked for is using it.
-    fn is_busy(&mut self, board: &Board, asked: Word, owner: u16) -> Result<bool, Fault> {
-        if self.ordered != Some(asked) {
-            if heavy_barrier() != Reach::All {
-                return Err(Fault::NoBarrier);
-            }
-            self.ordered = Some(asked);
-        }
+    fn is_busy(board: &Board, owner: u16) -> Result<bool, Fault> {
+        Fence::full().light(); // E11: after it was asked for
         // Acquire, E11: what the keeper did with it comes before what this one does.
         Ok(entry(board, owner)?.busy.load(Ordering::Acquire) != 0)
     }

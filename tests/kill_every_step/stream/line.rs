@@ -208,7 +208,7 @@ impl<'a> Line<'a> {
     /// while: that is not tried each time.
     fn come_too(&mut self) {
         static TIMES: AtomicU32 = AtomicU32::new(0);
-        if TIMES.fetch_add(1, Ordering::Relaxed) % 16 != 0 {
+        if !TIMES.fetch_add(1, Ordering::Relaxed).is_multiple_of(16) {
             return;
         }
         match self.fifo.reader_nonblocking() {
