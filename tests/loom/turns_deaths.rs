@@ -271,6 +271,33 @@ fn leave_remains(stream: &Stream) {
     second.die();
 }
 
+/// A number is used again, after one that kept its turn was killed at each step: the new one keeps the turn and does not use it,
+/// and another gets it.
+#[test]
+fn a_number_is_used_again() {
+    let points = at_each_step(|life, deaths| {
+        let stream = Stream::new(3, 3);
+        let reader = reader(&stream);
+        let theirs = stream.process(1);
+        let mut keeper = writer(&theirs);
+        let outcome = mortal(life, || write(&mut keeper, &[1]));
+        theirs.die();
+        let dead = died(&outcome, deaths);
+        let mut idle = writer(&stream);
+        let mut other = writer(&stream);
+        let other = thread::spawn(move || {
+            write(&mut other, &[8, 8]);
+            other.leave();
+        });
+        other.join().unwrap();
+        idle.leave();
+        let got = drain(reader, 3);
+        assert!(got == [1, 8, 8] || dead && got == [8, 8], "{got:?}");
+    });
+    println!("points of death before a number is used again: {points}");
+    assert!(points > 5);
+}
+
 /// Two readers asleep, one of whom is killed at each step, with a wake-up in its hands or not: the other gets all that is left.
 #[test]
 fn a_killed_sleeper_takes_no_wake_up_with_it() {

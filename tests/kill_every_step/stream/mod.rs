@@ -2,6 +2,7 @@
 
 mod bytes;
 mod ends;
+mod late;
 mod line;
 mod play;
 mod readers;
@@ -44,7 +45,7 @@ fn writer(fifo: &Fifo) -> Writer {
     tx
 }
 
-/// What a victim has at hand: ends that wait.
+/// What a victim has at hand: ends that wait, for as long as it takes.
 struct Hands<'a> {
     fifo: &'a Fifo,
     stage: Stage,
@@ -54,12 +55,14 @@ impl Hands<'_> {
     fn writer(&self) -> Writer {
         let tx = writer(self.fifo);
         tx.set_nonblocking(false);
+        tx.set_write_timeout(None);
         tx
     }
 
     fn reader(&self) -> Reader {
         let rx = reader(self.fifo);
         rx.set_nonblocking(false);
+        rx.set_read_timeout(None);
         rx
     }
 
