@@ -15,8 +15,9 @@
 //!
 //! Linux only. A ring is not a file descriptor: it cannot be polled. Both sides need read and write permission.
 //! System V objects outlive processes: a ring stays, with what is in it, until it is removed ([`remove`]). A forked child
-//! may use an inherited [`spsc::Ring`], not an inherited handle; a handle does not survive exec, and its role stays
-//! taken until the new program ends. Whoever may write to a segment can spoil what is in it, but cannot make
+//! may use an inherited [`spsc::Ring`], and the ends of a [`stream`] that are inheritable, but no other handle; a handle does
+//! not survive exec, and its role stays taken until the new program ends. Whoever may write to a segment can spoil what is in
+//! it, but cannot make
 //! this process touch memory outside it. See `README.md` and `docs/design.md` of the project.
 
 // The public handles, which use all of the core, are not there under loom.
