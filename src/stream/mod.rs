@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`pipe`] | a writer and a reader, for threads and forked children |
 //! | [`Fifo`] | the same by a name, for any processes |
-//! | [`duplex`] | both ways: two of them |
+//! | [`duplex()`] | both ways: two of them |
 //! | [`Popen`] | a command with its input or output in a stream |
 //! | [`Writer`], [`Reader`] | the ends |
 //!
@@ -136,7 +136,7 @@ impl Options {
         Ok((writer, reader))
     }
 
-    /// Creates two pipes: see [`duplex`].
+    /// Creates two pipes: see [`duplex()`].
     ///
     /// # Errors
     ///
