@@ -16,7 +16,8 @@ use crate::scene::{Fate, LONG, Scene, Stage};
 /// About how many points are tried without [`EVERY_STEP`].
 const SOME: usize = 60;
 
-/// The environment variable that has all points tried.
+/// The environment variable that has all points tried: killed at each, and halted at each in one of two ways in turn; or in
+/// both, if it is `all`.
 const EVERY_STEP: &str = "RINGPIPE_EVERY_STEP";
 
 /// What is done to a process that was halted in its operation.
@@ -213,7 +214,11 @@ impl<S: Scene, F: Fn() -> S> Sweep<F> {
             Point::Roused => &DEEDS[..1],
             Point::At(_) | Point::Asleep => &DEEDS,
         };
-        for deed in deeds {
+        let in_turn = env::var_os(EVERY_STEP).is_some_and(|how| how != "all");
+        for (n, deed) in deeds.iter().enumerate() {
+            if in_turn && n > 0 && n != 1 + index % 2 {
+                continue;
+            }
             let _told = Told::new(self.name, *deed, route, index);
             let mut run = self.victim();
             let reached = run.reach(route, index);
