@@ -234,25 +234,27 @@ const CORRUPT: &str = "the ring's indices are impossible: some process wrote int
 
 impl From<ParkFault> for Error {
     fn from(fault: ParkFault) -> Self {
-        match fault {
-            ParkFault::Removed => Self::Removed,
-            ParkFault::System { call, errno } => Self::Call {
-                call,
-                source: Errno::from_raw(errno),
-            },
-        }
+        ring::Fault::from(fault).into()
     }
 }
 
 impl From<ring::Fault> for Error {
     fn from(fault: ring::Fault) -> Self {
+        Fault::from(fault).into()
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
         match fault {
+            Fault::Forked => Self::Forked,
+            Fault::Removed => Self::Removed,
+            Fault::Call { call, source } => Self::Call { call, source },
             // Attaching looks at no index; the first operation would say so in its own way.
-            ring::Fault::Corrupt => Self::Corrupt {
+            Fault::Corrupt => Self::Corrupt {
                 name: Name::Private,
                 field: "indices",
             },
-            ring::Fault::Parking(fault) => fault.into(),
         }
     }
 }

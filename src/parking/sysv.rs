@@ -274,11 +274,11 @@ impl Parking for Semaphores {
     }
 
     fn join(&self, number: u16, role: Role, beside: Option<Role>) -> Result<bool, ParkFault> {
-        // Down and up again: possible only while there is somebody, and seen by nobody.
-        let company = beside.map(counter);
-        let company = company.map(|count| [SemOp::take(count, 1).nowait(), SemOp::add(count, 1)]);
-        let company = company.iter().flatten().copied();
-        let joining = [
+        let company = counter(beside.unwrap_or(role));
+        let ops = [
+            // Down and up again: possible only while there is somebody, and seen by nobody.
+            SemOp::take(company, 1).nowait(),
+            SemOp::add(company, 1),
             SemOp::wait_zero(life(number)).nowait(),
             SemOp::add(life(number), 1).undo(),
             SemOp::add(counter(role), 1).undo(),
@@ -288,7 +288,8 @@ impl Parking for Semaphores {
             SemOp::add(EMPTY, 1),
             SemOp::take(EMPTY, 1).undo(),
         ];
-        self.run_draining(&company.chain(joining).collect::<Vec<_>>())
+        let unneeded = if beside.is_some() { 0 } else { 2 };
+        self.run_draining(&ops[unneeded..])
     }
 
     fn is_deserted(&self) -> Result<bool, ParkFault> {

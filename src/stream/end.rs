@@ -164,10 +164,20 @@ impl End {
         moved: usize,
         until: Option<Deadline>,
     ) -> Result<usize, Halt> {
-        let sight = self.member.look(least)?;
-        if let Sight::Found(ready) = sight {
-            return Ok(ready);
+        match self.member.look(least)? {
+            Sight::Found(ready) => Ok(ready),
+            sight => self.wait(sight, least, moved, until),
         }
+    }
+
+    /// After a look that has found something in the way.
+    fn wait(
+        &mut self,
+        sight: Sight<usize>,
+        least: usize,
+        moved: usize,
+        until: Option<Deadline>,
+    ) -> Result<usize, Halt> {
         if self.ways.nonblocking.is_on() {
             return self.ready_now(least, sight);
         }
@@ -190,7 +200,7 @@ impl End {
                 Ok(self.member.linger(few, wanted)?)
             }
             Sight::Found(ready) => Ok(ready),
-            _ => self.ready(1, 0, until),
+            sight => self.wait(sight, 1, 0, until),
         }
     }
 

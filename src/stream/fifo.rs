@@ -6,7 +6,7 @@ use super::end::{End, refused};
 use super::halt::Halt;
 use super::ways::Ways;
 use super::{Options, Reader, Writer, place_of};
-use crate::error::{Error, Fault};
+use crate::error::Error;
 use crate::halt::after;
 use crate::name::Name;
 use crate::parking::Deadline;
@@ -279,19 +279,5 @@ impl Fifo {
     /// [`Error::NotFound`] when the segment is gone, [`Error::Call`].
     pub fn status(&self) -> Result<Option<Status>, Error> {
         self.id().map(|id| crate::status(&id)).transpose()
-    }
-}
-
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Forked => Self::Forked,
-            Fault::Removed => Self::Removed,
-            Fault::Call { call, source } => Self::Call { call, source },
-            Fault::Corrupt => Self::Corrupt {
-                name: Name::Private,
-                field: "indices",
-            },
-        }
     }
 }

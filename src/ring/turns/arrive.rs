@@ -188,8 +188,7 @@ impl Place {
         if !self.parking.found(number, role)? {
             return Ok(false);
         }
-        self.crew().enter(number, entry, role);
-        settle(&self.board, number, entry);
+        self.crew().enter(number, entry, role); // which opens the turns
         Ok(true)
     }
 
