@@ -22,6 +22,10 @@ mod imp {
 pub(crate) mod mortal;
 
 #[cfg(loom)]
+#[path = "sync/weakened.rs"]
+mod weakened;
+
+#[cfg(loom)]
 mod imp {
     pub(crate) use super::mortal::{AtomicU32, AtomicU64, Cell, fence};
     pub(crate) use loom::sync::atomic::Ordering;

@@ -1,7 +1,7 @@
 //! What `tests/loom` plays with: the core on loom's memory, with participants that can be killed.
 
 use crate::item::Item;
-use crate::memory::{Board, View};
+use crate::memory::{Board, Readiness, Ready, View};
 use crate::parking::Local;
 use crate::ring::crew::Sight;
 use crate::ring::many::{Hold, Member, Wish};
@@ -37,6 +37,39 @@ fn patience(peer_loss: PeerLoss) -> Patience {
         strategy: Strategy::Sleep,
         peer_loss,
         interruptible: true,
+    }
+}
+
+/// A ring in the making: its memory, and the word that says that it can be used.
+#[derive(Debug)]
+pub struct Draft<T: Item> {
+    view: View<T>,
+    ready: Ready,
+}
+
+impl<T: Item> Draft<T> {
+    pub fn new() -> Self {
+        Self {
+            view: View::modelled(1),
+            ready: Ready::new(),
+        }
+    }
+
+    /// Fills it, and says that it can be used.
+    pub fn finish(&self, item: T) {
+        self.view.put(0, item);
+        self.ready.say();
+    }
+
+    /// What it was filled with, if it can be used.
+    pub fn open(&self) -> Option<T> {
+        (self.ready.look() == Readiness::Ready).then(|| self.view.get(0))
+    }
+}
+
+impl<T: Item> Default for Draft<T> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -80,14 +80,13 @@ mod whole {
 
     use super::{AtomicU32, AtomicU64, Control, Line};
     use crate::memory::crowd::{Crowd, Entry, PARTICIPANTS_MAX};
-    use crate::sync::{AtomicU8, Ordering, fence};
+    use crate::memory::ready::{Readiness, Ready};
+    use crate::sync::{AtomicU8, Ordering};
 
     /// "RINGPIPE", read as a little-endian number.
     const MAGIC: u64 = u64::from_le_bytes(*b"RINGPIPE");
     /// Raised whenever a field moves or changes its meaning.
     const ABI: u32 = 1;
-    /// The ready word: not 1, so that a stray store is unlikely to make it.
-    const READY: u32 = 0x5245_4459;
     /// Room for the ring's path, in bytes. A longer path is not stored.
     pub(crate) const NAME_MAX: usize = 1024;
     /// The highest policy there is, of any kind of ring.
@@ -113,7 +112,7 @@ mod whole {
         creator: AtomicU32,
         created: AtomicU64,
         name_len: AtomicU32,
-        ready: AtomicU32,
+        ready: Ready,
         /// Inode of the mount namespace in which the name is a path.
         mount: AtomicU64,
         /// How many participants there may be at a time; 0 where each role has one holder.
@@ -290,25 +289,23 @@ mod whole {
             self.created.store(facts.created, Ordering::Relaxed);
         }
 
-        /// Says that the ring can be used. E0 release: all that [`Identity::fill`] wrote comes before it.
+        /// Says that the ring can be used (E0): all that [`Identity::fill`] wrote comes before it.
         pub(crate) fn finish(&self) {
-            self.ready.store(READY, Ordering::Release);
+            self.ready.say();
         }
 
         /// Copies the identity once and checks all of it against the segment's real size.
         ///
-        /// E0 acquire: a ready word that is seen brings the fields with it. By a fence, since in memory that is mapped
-        /// for reading only, no load but a relaxed one is promised to work.
+        /// A ready word that is seen brings the fields with it (E0).
         pub(crate) fn read(&self, actual_size: usize) -> Result<Facts, Unfit> {
-            let ready = self.ready.load(Ordering::Relaxed);
-            fence(Ordering::Acquire);
+            let ready = self.ready.look();
             if self.magic.load(Ordering::Relaxed) != MAGIC {
                 return Err(Unfit::NotARing);
             }
             match ready {
-                READY => {}
-                0 => return Err(Unfit::NotReady),
-                _ => return Err(Unfit::Corrupt("ready word")),
+                Readiness::Ready => {}
+                Readiness::NotYet => return Err(Unfit::NotReady),
+                Readiness::Corrupt => return Err(Unfit::Corrupt("ready word")),
             }
             match self.abi.load(Ordering::Relaxed) {
                 ABI => self.read_fields(actual_size),

@@ -9,6 +9,7 @@ mod crowd;
 mod layout;
 #[cfg(loom)]
 mod modelled;
+mod ready;
 #[cfg(not(loom))]
 mod region;
 #[cfg(not(loom))]
@@ -24,6 +25,8 @@ pub(crate) use layout::{ALIGN_MAX, Crew, Expected, Extent, Facts, NAME_MAX, Unfi
 pub(crate) use layout::{Control, Roster};
 #[cfg(loom)]
 pub(crate) use modelled::{Board, View};
+#[cfg(loom)]
+pub(crate) use ready::{Readiness, Ready};
 #[cfg(not(loom))]
 pub(crate) use region::Region;
 #[cfg(not(loom))]

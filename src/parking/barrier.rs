@@ -22,6 +22,7 @@ pub(crate) enum Reach {
 }
 
 /// The waiter's half where all publishers use the full fence: E3 without the kernel.
+#[cfg_attr(loom, track_caller)]
 pub(crate) fn full_barrier() -> Reach {
     Fence::full().light();
     Reach::All
@@ -97,12 +98,14 @@ mod modelled {
         }
 
         /// E3, the publisher's half.
+        #[track_caller]
         pub(crate) fn light(self) {
             fence(Ordering::SeqCst);
         }
     }
 
     /// E3, the waiter's half.
+    #[track_caller]
     pub(crate) fn heavy_barrier() -> Reach {
         fence(Ordering::SeqCst);
         Reach::All

@@ -7,9 +7,11 @@
 //! points there are.
 
 use std::cell::Cell as StdCell;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 
 use loom::sync::atomic::{self, Ordering};
+
+use super::weakened;
 
 loom::thread_local! {
     static LIFE: StdCell<Option<u32>> = StdCell::new(None);
@@ -42,9 +44,19 @@ pub fn mortal<R>(life: u32, work: impl FnOnce() -> R) -> Option<R> {
 }
 
 /// A memory fence: a point to die at, then loom's own.
+#[track_caller]
 pub(crate) fn fence(order: Ordering) {
     step();
-    atomic::fence(order);
+    match today(order) {
+        Ordering::Relaxed => {}
+        order => atomic::fence(order),
+    }
+}
+
+/// The ordering of an access of the caller's caller.
+#[track_caller]
+fn today(order: Ordering) -> Ordering {
+    weakened::ordering(order, Location::caller())
 }
 
 #[derive(Debug)]
@@ -55,31 +67,37 @@ impl AtomicU32 {
         Self(atomic::AtomicU32::new(value))
     }
 
+    #[track_caller]
     pub(crate) fn load(&self, order: Ordering) -> u32 {
         step();
-        self.0.load(order)
+        self.0.load(today(order))
     }
 
+    #[track_caller]
     pub(crate) fn store(&self, value: u32, order: Ordering) {
         step();
-        self.0.store(value, order);
+        self.0.store(value, today(order));
     }
 
+    #[track_caller]
     pub(crate) fn fetch_add(&self, value: u32, order: Ordering) -> u32 {
         step();
-        self.0.fetch_add(value, order)
+        self.0.fetch_add(value, today(order))
     }
 
+    #[track_caller]
     pub(crate) fn fetch_or(&self, value: u32, order: Ordering) -> u32 {
         step();
-        self.0.fetch_or(value, order)
+        self.0.fetch_or(value, today(order))
     }
 
+    #[track_caller]
     pub(crate) fn swap(&self, value: u32, order: Ordering) -> u32 {
         step();
-        self.0.swap(value, order)
+        self.0.swap(value, today(order))
     }
 
+    #[track_caller]
     pub(crate) fn compare_exchange_weak(
         &self,
         current: u32,
@@ -88,7 +106,8 @@ impl AtomicU32 {
         failure: Ordering,
     ) -> Result<u32, u32> {
         step();
-        self.0.compare_exchange(current, new, success, failure)
+        self.0
+            .compare_exchange(current, new, today(success), failure)
     }
 }
 
@@ -100,31 +119,37 @@ impl AtomicU64 {
         Self(atomic::AtomicU64::new(value))
     }
 
+    #[track_caller]
     pub(crate) fn load(&self, order: Ordering) -> u64 {
         step();
-        self.0.load(order)
+        self.0.load(today(order))
     }
 
+    #[track_caller]
     pub(crate) fn store(&self, value: u64, order: Ordering) {
         step();
-        self.0.store(value, order);
+        self.0.store(value, today(order));
     }
 
+    #[track_caller]
     pub(crate) fn fetch_add(&self, value: u64, order: Ordering) -> u64 {
         step();
-        self.0.fetch_add(value, order)
+        self.0.fetch_add(value, today(order))
     }
 
+    #[track_caller]
     pub(crate) fn fetch_or(&self, value: u64, order: Ordering) -> u64 {
         step();
-        self.0.fetch_or(value, order)
+        self.0.fetch_or(value, today(order))
     }
 
+    #[track_caller]
     pub(crate) fn fetch_and(&self, value: u64, order: Ordering) -> u64 {
         step();
-        self.0.fetch_and(value, order)
+        self.0.fetch_and(value, today(order))
     }
 
+    #[track_caller]
     pub(crate) fn compare_exchange(
         &self,
         current: u64,
@@ -133,7 +158,8 @@ impl AtomicU64 {
         failure: Ordering,
     ) -> Result<u64, u64> {
         step();
-        self.0.compare_exchange(current, new, success, failure)
+        self.0
+            .compare_exchange(current, new, today(success), failure)
     }
 }
 
