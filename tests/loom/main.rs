@@ -17,6 +17,7 @@
 
 mod crowd;
 mod crowd_deaths;
+mod edges;
 mod pair;
 mod turns;
 mod turns_deaths;

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use loom::thread;
-use ringpipe::internals::{Draft, Ring, Vain, mortal};
+use ringpipe::internals::{Ring, Vain, mortal};
 use ringpipe::{PeerLoss, Role};
 
 use super::{Item, at_each_step, check, died, item, number};
@@ -18,20 +18,6 @@ fn drain(ring: &Ring<Item>) -> Vec<u8> {
     }
     consumer.detach();
     got
-}
-
-/// Who opens a ring while it is made finds it unfinished, or whole.
-#[test]
-fn a_ring_in_the_making_is_not_opened() {
-    check(|| {
-        let draft = std::sync::Arc::new(Draft::<Item>::new());
-        let theirs = std::sync::Arc::clone(&draft);
-        let creator = thread::spawn(move || theirs.finish(item(1)));
-        if let Some(found) = draft.open() {
-            assert_eq!(number(found), 1);
-        }
-        creator.join().unwrap();
-    });
 }
 
 /// Everything arrives, once, in order and whole, with both sides sleeping whenever they can.

@@ -258,28 +258,48 @@ impl Waiter<'_> {
 
     /// After the other role was found empty: what its holders have done before, was done (E4).
     ///
-    /// For a consumer, nothing will come if nothing is there, then no other has anything in hand, and nothing was returned
-    /// meanwhile. Where there are turns, it is enough that nothing is there: whoever has the turn has taken nothing yet.
+    /// Where there are turns, it is enough that nothing is there: whoever has the turn has taken nothing yet.
     fn last_look<R>(
         &self,
         look: &mut impl FnMut() -> Result<Sight<R>, Fault>,
     ) -> Result<(Option<R>, bool), Stop> {
-        if let Estate::Turn = self.crew.estate {
-            return match look()? {
+        match (self.crew.estate, self.role) {
+            (Estate::Turn, _) => match look()? {
                 Sight::Found(found) => Ok((Some(found), false)),
                 Sight::Held(_) if self.role == Role::Consumer => Ok((None, false)),
                 _ => Err(Stop::Gone),
-            };
+            },
+            (Estate::Claims(_), Role::Producer) => {
+                self.crew.bury_all()?;
+                match look()? {
+                    Sight::Found(found) => Ok((Some(found), false)),
+                    _ => Err(Stop::Gone),
+                }
+            }
+            (Estate::Claims(_), Role::Consumer) => {
+                self.crew.bury_all()?;
+                self.last_look_of_many(look)
+            }
         }
-        self.crew.bury_all()?;
+    }
+
+    /// For a consumer among several, nothing will come if nothing is there, no other has anything in hand, and nothing was
+    /// returned meanwhile.
+    ///
+    /// It asks twice what is in hand: before it looks, since what was counted as returned may still be on its way from a hand
+    /// into the ring; and after that, since whoever it asked first may have what it saw in another's hand.
+    fn last_look_of_many<R>(
+        &self,
+        look: &mut impl FnMut() -> Result<Sight<R>, Fault>,
+    ) -> Result<(Option<R>, bool), Stop> {
         for _ in 0..LOOKS {
             let returned = self.times_returned();
+            let held_before = self.others_hold();
             match look()? {
                 Sight::Found(found) => return Ok((Some(found), false)),
-                _ if self.role == Role::Producer => return Err(Stop::Gone),
                 Sight::Held(_) => break, // by a producer that has come since
                 // First what is returned, then what is in hand: the one becomes the other.
-                _ if self.others_seek() || self.others_hold() => break,
+                _ if held_before || self.others_seek() || self.others_hold() => break,
                 _ if self.times_returned() == returned => return Err(Stop::Gone),
                 _ => {}
             }

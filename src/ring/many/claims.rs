@@ -213,7 +213,9 @@ impl Member {
     /// Makes the word at a place this participant's.
     #[inline(always)]
     fn claim(&self, place: Place, from: Word, to: Word) -> bool {
-        self.entry().claim.store(place.position, Ordering::Relaxed);
+        // Release, E8: not before what was done with the last claim.
+        let note = &self.entry().claim;
+        note.store(place.position, Ordering::Release);
         let slot = &self.board.words()[place.slot];
         // Release, E8: not before the note of where. What is read or written next was acquired with the word before.
         slot.compare_exchange(from.bits(), to.bits(), Ordering::Release, Ordering::Relaxed)
@@ -236,9 +238,9 @@ impl Member {
     /// Looks for what was returned, from the head back, and claims the first that it finds.
     #[cold]
     fn take_returned(&mut self, wish: Wish) -> Option<Hold> {
-        // Acquire, E9: the words that were returned before it was raised. Release: it passes on what it overwrites.
+        // Acquire, E9: the words that were returned before it was raised. As an update, it breaks no chain of those who raise it.
         let flag = &self.board.crowd().returned.flag;
-        if flag.swap(0, Ordering::AcqRel) == 0 {
+        if flag.swap(0, Ordering::Acquire) == 0 {
             return None;
         }
         let from = self.frontier.past_taken(&self.board);

@@ -8,9 +8,13 @@ use crate::ring::crew::{Waiter, role_of};
 use crate::sync::Ordering;
 
 impl Waiter<'_> {
+    /// How often something was returned, or was just about to be.
+    ///
+    /// By an update, so that it is the newest count. AcqRel, E9: who has counted before has claimed before (acquire), and who
+    /// counts after it returns after all that was seen before (release).
     pub(in crate::ring) fn times_returned(&self) -> u32 {
         let times = &self.crew.board.crowd().returned.times;
-        times.load(Ordering::Relaxed) // ordered by the words that are looked at: see `Crew::give_back`
+        times.fetch_add(0, Ordering::AcqRel)
     }
 
     /// Whether something is returned: another consumer has taken the flag down, and is about to find it. Should that one die
@@ -27,8 +31,9 @@ impl Waiter<'_> {
         let others = (1..).zip(self.crew.board.entries());
         let mut others = others.filter(|(number, _)| *number != self.number);
         others.any(|(number, entry)| {
-            let role = role_of(entry.state.load(Ordering::Acquire)); // E8
-            let place = Place::at(entry.claim.load(Ordering::Relaxed), capacity);
+            // Acquire, E8: whoever has left, or has come to another claim, is seen to have done what it did before.
+            let role = role_of(entry.state.load(Ordering::Acquire));
+            let place = Place::at(entry.claim.load(Ordering::Acquire), capacity);
             let word = self.crew.word(place);
             let held = match word.kind() {
                 Some(Kind::Reading) => word.owner() == number,

@@ -85,8 +85,9 @@ impl Frontier {
     /// Goes on to the first position that no consumer has claimed.
     pub(super) fn past_taken(&mut self, board: &Board) -> Place {
         for _ in 0..STEPS {
-            // Acquire, E5: as `pass`.
-            let word = Word::of_bits(board.words()[self.place.slot].load(Ordering::Acquire));
+            // Relaxed: what was claimed in a lap stays claimed in it. E5 keeps the start within a lap, and what was seen of a slot
+            // is never seen older.
+            let word = Word::of_bits(board.words()[self.place.slot].load(Ordering::Relaxed));
             let taken = match (word.stand(self.place.lap), word.kind()) {
                 (Stand::Now, Some(Kind::Reading | Kind::Returned | Kind::Draining)) => true,
                 (stand, _) => stand == Stand::After,

@@ -115,9 +115,9 @@ impl Crew<'_> {
 
     /// Returns a run that was being read. Only who may write its first word calls this.
     pub(crate) fn give_back(&self, place: Place, run: usize) {
-        // Counted before, so that who sees the word, or what became of it, sees the count (E7).
+        // Counted before, so that who sees the word, or what became of it, sees the count. AcqRel, E9: see `times_returned`.
         let times = &self.board.crowd().returned.times;
-        times.fetch_add(1, Ordering::Relaxed);
+        times.fetch_add(1, Ordering::AcqRel);
         self.set(place, Word::returned(run, place.lap));
         self.raise_returned();
     }
@@ -138,7 +138,8 @@ impl Crew<'_> {
     /// taken, and returned.
     pub(crate) fn taken_places(&self, from: Place) -> impl Iterator<Item = Place> + use<> {
         let capacity = self.board.words().len();
-        let told = told(self.board, Role::Producer).load(Ordering::Acquire); // E5
+        // Relaxed: wherever producers have claimed, whatever lies a lap before was freed.
+        let told = told(self.board, Role::Producer).load(Ordering::Relaxed);
         let oldest = told.saturating_sub(capacity as u64);
         let back = from.position.saturating_sub(oldest).min(capacity as u64);
         let mut place = from;

@@ -210,7 +210,8 @@ impl Place {
     fn discard(&self) {
         let control = self.board.control();
         let produced = control.produced.load(Ordering::Relaxed);
-        control.consumed.store(produced, Ordering::Release); // E2
+        // Relaxed: a writer goes by it with its turn in hand, which is let go after this (E10).
+        control.consumed.store(produced, Ordering::Relaxed);
     }
 }
 

@@ -108,8 +108,8 @@ impl Turn {
             self.in_hand = true;
             return true;
         }
-        // Release, E11: also what was done before, since who sees this 0 has not seen the one before.
-        entry.busy.store(0, Ordering::Release);
+        // Relaxed: nothing was done with the turn since the barrier, which releases what was done before.
+        entry.busy.store(0, Ordering::Relaxed);
         self.kept = None;
         false
     }
