@@ -56,7 +56,7 @@ fn who_leaves_has_put_back_before() {
 /// E8: the same of one that was killed, while a newcomer clears up after it.
 #[test]
 fn who_clears_up_has_put_back_before() {
-    check(|| {
+    check_crowd(|| {
         let ring = ring(3, 2);
         let mut producer = join(&ring, Role::Producer);
         let dying = ring.process(1);
