@@ -142,11 +142,9 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
     let mapping = shm::shmat(id, ShmAtFlags::empty())
         .map_err(|errno| limits::of_call("shmat", name, "attach to", errno))?;
     if !plan.pages.huge {
-        // Huge pages take such advice for whole ones only, and are not dumped unless asked for (core(5)).
-        memory::dont_dump(&mapping, size).map_err(|source| Error::Call {
-            call: "madvise(MADV_DONTDUMP)",
-            source,
-        })?;
+        // Huge pages take such advice for whole ones only, and are not dumped unless asked for (core(5)). A dump of others would
+        // only delay the notice of a death: not worth failing for.
+        let _ = memory::dont_dump(&mapping, size);
     }
     let region = Region::of_segment(mapping, size).expect("a segment made for a header holds it");
     region.header().identity.begin();
