@@ -76,7 +76,9 @@ impl Drop for Guarded {
     fn drop(&mut self) {
         // SAFETY: exactly the mapping made in `new`, which `self` owns; borrows have ended.
         let unmapped = unsafe { munmap(self.base, self.total.get()) };
-        debug_assert!(unmapped.is_ok(), "munmap of a whole mapping: {unmapped:?}");
+        // ENOMEM: the kernel had merged it with a neighbour, and there may be no more mappings (`vm.max_map_count`) to take
+        // them apart. Then it stays.
+        let _ = unmapped;
     }
 }
 
