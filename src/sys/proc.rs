@@ -31,10 +31,16 @@ pub(crate) fn boot_id() -> io::Result<[u8; 16]> {
 pub(crate) fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
     const { assert!(N <= 256, "getrandom may stop short above 256 bytes") };
     let mut bytes = [0; N];
-    // SAFETY: the kernel writes at most N bytes to the start of an array of N, a local one.
-    match unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), N, 0) } {
-        -1 => Err(io::Error::last_os_error()),
-        _ => Ok(bytes),
+    loop {
+        // SAFETY: the kernel writes at most N bytes to the start of an array of N, a local one.
+        if unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), N, 0) } != -1 {
+            return Ok(bytes);
+        }
+        let error = io::Error::last_os_error();
+        // While it sleeps, a signal may come.
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
     }
 }
 
