@@ -82,29 +82,40 @@ impl Popen<()> {
     ///
     /// # Errors
     ///
-    /// Those of [`Command::spawn`].
+    /// Those of [`Command::spawn`]; those of [`Builder::spawn`](thread::Builder::spawn), when the command is killed.
     pub fn draining(command: &mut Command, mut writer: Writer) -> io::Result<Self> {
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let output = child.stdout.take().expect("it is piped");
-        Ok(Self::pumped(child, move || drain(&output, &mut writer)))
+        Self::pumped(child, move || drain(&output, &mut writer))
     }
 
     /// Runs a command whose input comes out of a stream, until its end.
     ///
     /// # Errors
     ///
-    /// Those of [`Command::spawn`].
+    /// Those of [`Command::spawn`]; those of [`Builder::spawn`](thread::Builder::spawn), when the command is killed.
     pub fn feeding(command: &mut Command, mut reader: Reader) -> io::Result<Self> {
         let mut child = command.stdin(Stdio::piped()).spawn()?;
         let input = child.stdin.take().expect("it is piped");
-        Ok(Self::pumped(child, move || feed(&mut reader, &input)))
+        Self::pumped(child, move || feed(&mut reader, &input))
     }
 
-    fn pumped(child: Child, pump: impl FnOnce() -> io::Result<()> + Send + 'static) -> Self {
-        Self {
-            end: (),
-            child,
-            pump: thread::spawn(pump),
+    fn pumped(
+        mut child: Child,
+        pump: impl FnOnce() -> io::Result<()> + Send + 'static,
+    ) -> io::Result<Self> {
+        match thread::Builder::new().spawn(pump) {
+            Ok(pump) => Ok(Self {
+                end: (),
+                child,
+                pump,
+            }),
+            Err(error) => {
+                // No threads to be had, and nobody would know of the command. Errors: it has ended by itself.
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(error)
+            }
         }
     }
 
