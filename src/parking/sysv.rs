@@ -125,9 +125,12 @@ impl Semaphores {
         }))
     }
 
-    /// Whether the set is there, and is that segment's.
-    pub(crate) fn are_of(&self, segment: ShmId) -> bool {
-        matches!(Self::read_mark(self.id), Ok(Some(mark)) if mark.segment == segment)
+    /// Whether the set is gone, or is not that segment's; not if it cannot be told.
+    pub(crate) fn are_lost_to(&self, segment: ShmId) -> bool {
+        match Self::read_mark(self.id) {
+            Ok(mark) => mark.is_none_or(|mark| mark.segment != segment),
+            Err(errno) => matches!(errno, Errno::EINVAL | Errno::EIDRM),
+        }
     }
 
     /// The process that attached last in `role`, or whose death ended it last; 0 if there was none.

@@ -166,7 +166,7 @@ fn describe(segment: &Segment, known: &ShmStat) -> Status {
             [&control.produced, &control.consumed].map(|index| index.load(Ordering::Relaxed)),
         ),
     };
-    let broken = !semaphores.are_of(*id);
+    let broken = semaphores.are_lost_to(*id);
     // Relaxed: a note; see `remove`.
     let removed = control.roster.removed.load(Ordering::Relaxed) == note::REMOVED;
     let state = match (broken, removed) {
