@@ -177,13 +177,11 @@ impl<'a> Crew<'a> {
             return Ok(false);
         }
         let buried = self.settle(number, entry);
-        if buried {
-            // What was skipped or freed may be what others sleep for, of either role. While the number is held, a death
-            // here adds what is owed to them.
-            self.wake_both()?;
-        }
-        self.parking.give(number)?;
-        Ok(buried)
+        // What was skipped or freed may be what others sleep for, of either role. While the number is held, a death
+        // here adds what is owed to them.
+        let woken = if buried { self.wake_both() } else { Ok(()) };
+        self.parking.give(number)?; // also if nobody could be woken: else nobody could have it any more
+        woken.map(|()| buried)
     }
 
     pub(crate) fn wake_both(&self) -> Result<(), ParkFault> {

@@ -167,8 +167,8 @@ impl Place {
             settle(&self.board, number, entry);
             self.parking.give(number)?;
         }
-        // Who came second may wait for a turn.
-        crew.wake_both()?;
+        // Who came second may wait for a turn. A fault shows to whoever waits next; who has come is not to be lost for it.
+        let _ = crew.wake_both();
         Ok(founded?.then_some(number))
     }
 
