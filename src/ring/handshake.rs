@@ -137,11 +137,14 @@ pub(crate) fn wake_one(
     parking: &dyn Parking,
     role: Role,
 ) -> Result<(), ParkFault> {
-    if take_off(control, role) {
-        parking.wake(role)
-    } else {
-        Ok(())
+    if !take_off(control, role) {
+        return Ok(());
     }
+    parking.wake(role).inspect_err(|_| {
+        // Nobody was woken: whoever publishes next is to see the sleeper again. If that one is awake by then, it is woken in
+        // vain. Relaxed, as in `take_off`.
+        sleepers(control, role).store(1, Ordering::Relaxed);
+    })
 }
 
 /// How often the peer is looked at anew when its roster word changes meanwhile.

@@ -194,7 +194,7 @@ impl<'a> Crew<'a> {
     pub(crate) fn wake_one(&self, role: Role, except: Option<u16>) -> Result<bool, ParkFault> {
         let promised = self.promise(role, |number| Some(number) != except);
         if promised.is_some() {
-            self.parking.wake(role)?;
+            self.keep_promise(role)?;
         }
         Ok(promised.is_some())
     }
@@ -204,9 +204,18 @@ impl<'a> Crew<'a> {
     pub(crate) fn wake_above(&self, role: Role, number: u16) -> Result<Option<u16>, ParkFault> {
         let promised = self.promise(role, |other| other > number);
         if promised.is_some() {
-            self.parking.wake(role)?;
+            self.keep_promise(role)?;
         }
         Ok(promised)
+    }
+
+    /// Adds the wake-up that was promised. If that fails, so that somebody sleeps on, it is announced again to whoever comes
+    /// next.
+    fn keep_promise(&self, role: Role) -> Result<(), ParkFault> {
+        self.parking.wake(role).inspect_err(|_| {
+            let words = sleepers::words(self.board.entries().len());
+            sleepers::take_back(self.board.crowd(), role, words);
+        })
     }
 
     fn promise(&self, role: Role, whom: impl Fn(u16) -> bool) -> Option<u16> {
