@@ -138,6 +138,7 @@ impl Reader {
             return Ok(0);
         }
         let waits = !self.is_nonblocking();
+        let goes_on = !self.end.ways.interruptible.is_on();
         loop {
             // Not with the turn in hand.
             if waits && self.ready(1)? > 0 {
@@ -156,6 +157,7 @@ impl Reader {
             match written {
                 // Another has filled it.
                 Err(Errno::EAGAIN) if waits => {}
+                Err(Errno::EINTR) if goes_on => {}
                 written => return Ok(written?),
             }
         }

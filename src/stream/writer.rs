@@ -187,6 +187,7 @@ impl Writer {
             return Ok(0);
         }
         let waits = !self.is_nonblocking();
+        let goes_on = !self.end.ways.interruptible.is_on();
         loop {
             if waits {
                 self.end
@@ -205,6 +206,7 @@ impl Writer {
                 }
                 // Another has read it.
                 Err(Errno::EAGAIN) if waits => {}
+                Err(Errno::EINTR) if goes_on => {}
                 Err(errno) => return Err(errno.into()),
             }
         }
