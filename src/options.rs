@@ -136,6 +136,10 @@ impl<K: RingKind> Options<K> {
 
     /// Whether all pages are allocated at creation. If not, they come as the ring fills for the first time, and a lack of
     /// memory then kills whoever writes. Of use to creators only.
+    ///
+    /// If they are, a lack of memory is [`Error::Limit`] at creation. But at the limit of a control group, the kernel kills a process of
+    /// that group, most likely this one, before there is an error, unless the group's OOM killer is disabled. What such a creator
+    /// leaves, `ringpipe gc` collects.
     pub fn prefault(mut self, now: bool) -> Self {
         self.pages.prefault = now;
         self

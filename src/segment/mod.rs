@@ -54,7 +54,8 @@ pub(crate) struct Access {
 /// How a ring's memory is had.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pages {
-    /// Allocate all pages at creation, so that a lack of memory is an error then and not a SIGBUS later.
+    /// Allocate all pages at creation, so that a lack of memory shows then, as an error if the kernel kills nobody for it, and
+    /// not as a SIGBUS later.
     pub(crate) prefault: bool,
     pub(crate) lock: bool,
     pub(crate) huge: bool,

@@ -16,7 +16,8 @@ pub(crate) fn dont_dump(mapping: &Mapping, len: usize) -> Result<()> {
 /// Brings the first `len` bytes into memory, writable, without changing them.
 ///
 /// If memory runs out the answer is an errno here (`ENOMEM`, `EFAULT`) instead of a signal at some
-/// later store. `EINVAL` before Linux 5.14, and for a mapping that is not writable.
+/// later store; unless the kernel would rather kill a process, which it does at the limit of a control group (but for
+/// groups that have their OOM killer disabled). `EINVAL` before Linux 5.14, and for a mapping that is not writable.
 pub(crate) fn populate_write(mapping: &Mapping, len: usize) -> Result<()> {
     advise(mapping, len, Harmless::PopulateWrite)
 }
