@@ -193,7 +193,7 @@ impl Child {
     }
 
     /// Somebody else has reaped it.
-    fn forget(&mut self) {
+    pub fn forget(&mut self) {
         self.reaped = true;
     }
 
