@@ -23,6 +23,25 @@ pub struct Deed {
     pub errno: i32,
     /// It is made, and an error comes back all the same: where the kernel does so (close), or as if another had been faster.
     pub after: bool,
+    /// All others of that number fail as well, from then on until an error was told of or the attempt is over.
+    pub lasting: bool,
+}
+
+impl Deed {
+    pub fn instead(errno: i32) -> Self {
+        Self {
+            errno,
+            after: false,
+            lasting: false,
+        }
+    }
+
+    fn after(errno: i32) -> Self {
+        Self {
+            after: true,
+            ..Self::instead(errno)
+        }
+    }
 }
 
 const POPULATE: u64 = libc::MADV_POPULATE_WRITE as u64;
@@ -55,28 +74,52 @@ impl Call {
         timed || self.ops.iter().any(|[_, _, flags]| flags & NOWAIT != 0)
     }
 
+    /// Whether it opens a file that has no name.
+    pub fn makes_unnamed(&self) -> bool {
+        self.number == libc::SYS_openat && self.args[2] as i32 & libc::O_TMPFILE == libc::O_TMPFILE
+    }
+
+    pub fn populates(&self) -> bool {
+        self.number == libc::SYS_madvise && self.args[2] == POPULATE
+    }
+
     fn flag(&self, arg: usize, bits: i32) -> bool {
         self.args[arg] & bits as u64 != 0
     }
 
     /// All ways to fail that are tried.
     pub fn deeds(&self) -> Vec<Deed> {
-        let after = self.is_over_anyway();
-        let mut deeds: Vec<_> = self
-            .errnos()
-            .into_iter()
-            .map(|errno| Deed { errno, after })
-            .collect();
+        // Linux closes a file whatever close(2) returns.
+        let how = if self.number == libc::SYS_close {
+            Deed::after
+        } else {
+            Deed::instead
+        };
+        let errnos = self.errnos();
+        let mut deeds: Vec<_> = errnos.iter().copied().map(how).collect();
         if self.removes() {
             // Somebody else was faster.
-            deeds.extend([EIDRM, EINVAL].map(|errno| Deed { errno, after: true }));
+            deeds.extend([EIDRM, EINVAL].map(Deed::after));
         }
+        let lasting = errnos.into_iter().filter(|errno| self.may_last(*errno));
+        deeds.extend(lasting.map(|errno| Deed {
+            lasting: true,
+            ..Deed::instead(errno)
+        }));
         deeds
     }
 
-    /// Linux closes a file whatever close(2) returns.
-    fn is_over_anyway(&self) -> bool {
-        self.number == libc::SYS_close
+    /// Whether an error is of a state that lasts. What objects of the kernel forbid would forbid their removal too.
+    fn may_last(&self, errno: i32) -> bool {
+        let of_objects = [
+            libc::SYS_shmctl,
+            libc::SYS_semctl,
+            libc::SYS_semop,
+            libc::SYS_semtimedop,
+            libc::SYS_close,
+            libc::SYS_wait4,
+        ];
+        !of_objects.contains(&self.number) && ![EINTR, EAGAIN, EIDRM, EINVAL].contains(&errno)
     }
 
     fn removes(&self) -> bool {
@@ -103,7 +146,7 @@ impl Call {
             libc::SYS_semctl => self.control(self.args[2] as i32 & 0xff),
             libc::SYS_semop | libc::SYS_semtimedop => self.semaphores(),
             libc::SYS_mmap | libc::SYS_mprotect | libc::SYS_munmap => vec![ENOMEM],
-            libc::SYS_madvise if self.args[2] == POPULATE => {
+            libc::SYS_madvise if self.populates() => {
                 vec![ENOMEM, EFAULT, EHWPOISON, EINVAL]
             }
             libc::SYS_madvise => vec![ENOMEM, EINVAL],
@@ -187,7 +230,7 @@ impl Call {
         if self.flag(flags, libc::O_CREAT | libc::O_WRONLY | libc::O_RDWR) {
             all.extend([EROFS, ENOSPC, EDQUOT]);
         }
-        if self.args[flags] as i32 & libc::O_TMPFILE == libc::O_TMPFILE {
+        if self.makes_unnamed() {
             all.extend([EOPNOTSUPP, EISDIR]);
         }
         all

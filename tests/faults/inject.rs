@@ -14,6 +14,20 @@ use crate::calls::{Call, Deed};
 use crate::common::forked_unprepared;
 use crate::stage::Stage;
 
+/// What is so throughout, whichever call fails besides.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine {
+    /// Calls that the kernel does not have, or a sandbox forbids, with the error that comes back.
+    pub lacks: fn(&Call) -> Option<i32>,
+    /// Whether it is the child's calls that are watched, from the first fork of the process to its own mark.
+    pub in_child: bool,
+}
+
+pub const USUAL: Machine = Machine {
+    lacks: |_| None,
+    in_child: false,
+};
+
 /// Which call fails, the `nth` of that number, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault {
@@ -33,7 +47,7 @@ pub struct Outcome {
 }
 
 /// Forks a process that does `work`, and has one of its calls fail.
-pub fn run(stage: Stage, fault: Option<Fault>, work: impl FnOnce()) -> Outcome {
+pub fn run(stage: Stage, machine: Machine, fault: Option<Fault>, work: impl FnOnce()) -> Outcome {
     let mut child = forked_unprepared(|| {
         ptrace::traceme().expect("nobody traces it yet");
         nix::unistd::alarm::set(20); // a watchdog
@@ -42,14 +56,20 @@ pub fn run(stage: Stage, fault: Option<Fault>, work: impl FnOnce()) -> Outcome {
     let mut tracer = Tracer {
         pid: Pid::from_raw(child.pid()),
         stage,
+        machine,
         fault,
+        marks: 0,
         calls: vec![],
         undone: BTreeSet::new(),
         watching: false,
         hit: false,
     };
-    let end = tracer.follow();
-    child.forget();
+    let mut end = tracer.follow();
+    if tracer.pid.as_raw() != child.pid() {
+        end = child.end();
+    } else {
+        child.forget();
+    }
     Outcome {
         calls: tracer.calls,
         hit: tracer.hit,
@@ -60,7 +80,9 @@ pub fn run(stage: Stage, fault: Option<Fault>, work: impl FnOnce()) -> Outcome {
 struct Tracer {
     pid: Pid,
     stage: Stage,
+    machine: Machine,
     fault: Option<Fault>,
+    marks: u32,
     calls: Vec<Call>,
     /// The sets for which the process has adjustments.
     undone: BTreeSet<u64>,
@@ -73,11 +95,11 @@ impl Tracer {
     fn follow(&mut self) -> WaitStatus {
         // Nothing was traced from the beginning on but for its marks; so what it did before them is looked at too.
         let mut stop = self.wait();
-        let options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_EXITKILL;
+        let mut options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_EXITKILL;
+        options.set(Options::PTRACE_O_TRACEFORK, self.machine.in_child);
         if let WaitStatus::Stopped(..) = stop {
             ptrace::setoptions(self.pid, options).expect("it is halted");
         }
-        let mut marks = 0;
         loop {
             let signal = match stop {
                 WaitStatus::PtraceSyscall(_) => {
@@ -85,15 +107,15 @@ impl Tracer {
                     None
                 }
                 WaitStatus::Stopped(_, Signal::SIGTRAP) => {
-                    marks += 1;
-                    self.watching = marks == 2;
+                    self.marks += 1;
+                    self.watching = self.marks == 2;
                     None
                 }
                 WaitStatus::Stopped(_, signal) => Some(signal),
                 end => return end,
             };
             // From the third mark on, at full speed.
-            if marks < 3 {
+            if self.marks < 3 {
                 ptrace::syscall(self.pid, signal).expect("it is halted");
             } else {
                 ptrace::cont(self.pid, signal).expect("it is halted");
@@ -110,25 +132,31 @@ impl Tracer {
     fn call(&mut self) {
         let mut registers = self.registers();
         let call = self.look(&registers);
-        let deed = self.watching.then(|| self.due(&call)).flatten();
+        let mut deed = self.watching.then(|| self.due(&call)).flatten();
         if self.watching {
             self.calls.push(call.clone());
         }
-        if let Some(deed) = deed {
+        if let Some(deed) = deed
+            && !self.hit
+        {
             self.hit = true;
             self.stage.hit(&call, deed);
-            if !deed.after {
+        }
+        deed = deed.or((self.machine.lacks)(&call).map(Deed::instead));
+        if let Some(deed) = deed
+            && !deed.after {
                 registers.orig_rax = u64::MAX; // no call at all
                 self.set(registers);
             }
-        }
         if matches!(call.number, libc::SYS_exit | libc::SYS_exit_group) {
             return;
         }
         ptrace::syscall(self.pid, None).expect("it is halted");
-        let WaitStatus::PtraceSyscall(_) = self.wait() else {
-            panic!("{call:?} has no end");
-        };
+        match self.wait() {
+            WaitStatus::PtraceSyscall(_) => {}
+            WaitStatus::PtraceEvent(..) => return self.become_the_child(),
+            other => panic!("{call:?} came to {other:?}"),
+        }
         let mut registers = self.registers();
         if let Some(deed) = deed {
             registers.rax = i64::from(-deed.errno).cast_unsigned();
@@ -138,9 +166,25 @@ impl Tracer {
         }
     }
 
-    /// What is to be done to this call, if it is the one.
+    /// Lets the process go that has forked, and goes on with the other.
+    fn become_the_child(&mut self) {
+        let child = ptrace::getevent(self.pid).expect("it has forked");
+        let child = Pid::from_raw(child as i32);
+        ptrace::detach(self.pid, None).expect("it is halted");
+        self.pid = child;
+        self.wait();
+        (self.marks, self.watching) = (2, true);
+    }
+
+    /// What is to be done to this call, if it is the one; or another after it, if the fault lasts.
     fn due(&self, call: &Call) -> Option<Deed> {
         let fault = self.fault?;
+        if self.hit && fault.deed.lasting {
+            let again = self.stage.failures() == 0
+                && call.number == fault.number
+                && call.deeds().contains(&fault.deed);
+            return again.then_some(fault.deed);
+        }
         let alike = self
             .calls
             .iter()

@@ -35,10 +35,9 @@ impl From<Fault> for Trouble {
 
 impl From<io::Error> for Trouble {
     fn from(error: io::Error) -> Self {
-        if let Some(inner) = error.get_ref() {
-            if let Some(fault) = inner.downcast_ref::<Fault>() {
-                return Self::Fault(*fault);
-            }
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+        if let Some(fault) = inner {
+            return Self::Fault(*fault);
         }
         match error.kind() {
             io::ErrorKind::TimedOut => Self::Timeout,

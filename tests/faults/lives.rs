@@ -59,7 +59,7 @@ fn leaving() {
     for kind in KINDS {
         for role in [Role::Producer, Role::Consumer] {
             sweep(format!("leave, {kind:?} {role}"), |world| {
-                going(world, kind, role)
+                going(world, kind, role);
             });
         }
     }

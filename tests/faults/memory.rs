@@ -176,7 +176,9 @@ fn who_is_killed_for_the_first_use_of_a_page_leaves_a_whole_ring() {
         let mut rx = ring.consumer().expect("nobody is there");
         let end = within_a_limit(true, || {
             let mut tx = ring.producer().expect("nobody is there");
-            (0..).for_each(|item| tx.push(item).expect("it is killed before it is full"));
+            for item in 0..=ring.capacity() as u64 {
+                tx.push(item).expect("it is killed before it is full");
+            }
         });
         if let Some(end) = end {
             let signal = matches!(

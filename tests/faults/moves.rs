@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use ringpipe::{Name, Role};
 
 use crate::common::{Child, Shared, forked};
+use crate::inject::{Machine, USUAL};
 use crate::judge::Trouble;
 use crate::rings::{End, KINDS, Kind, PLAIN, Ring};
 use crate::stage::Stage;
-use crate::sweep::{World, sweep};
+use crate::sweep::{World, sweep, sweep_on};
 
 const SOON: Duration = Duration::from_millis(1);
 
@@ -101,6 +102,24 @@ fn popping_from_an_empty_ring() {
     }
 }
 
+/// Where waiters cannot have others pass a barrier, they sleep in slices.
+#[test]
+fn waiting_where_barriers_are_forbidden() {
+    let machine = Machine {
+        lacks: |call| (call.number == libc::SYS_membarrier).then_some(libc::EPERM),
+        ..USUAL
+    };
+    for kind in [Kind::Spsc, Kind::Mpmc] {
+        sweep_on(
+            machine,
+            format!("pop without barriers, {kind:?}"),
+            |world| {
+                popping(world, kind);
+            },
+        );
+    }
+}
+
 fn pushing(world: &World, kind: Kind) {
     const COUNT: u64 = 3;
     let ring = private(kind);
@@ -173,7 +192,7 @@ fn waking(world: &World, kind: Kind) {
 fn waking_a_consumer() {
     for kind in KINDS {
         sweep(format!("wake a consumer, {kind:?}"), |world| {
-            waking(world, kind)
+            waking(world, kind);
         });
     }
 }
@@ -202,7 +221,7 @@ fn making_room(world: &World, kind: Kind) {
 fn waking_a_producer() {
     for kind in KINDS {
         sweep(format!("wake a producer, {kind:?}"), |world| {
-            making_room(world, kind)
+            making_room(world, kind);
         });
     }
 }
@@ -255,7 +274,7 @@ fn waiting_with_a_timeout() {
     for kind in KINDS {
         for role in [Role::Producer, Role::Consumer] {
             sweep(format!("wait in vain, {kind:?} {role}"), |world| {
-                waiting_in_vain(world, kind, role)
+                waiting_in_vain(world, kind, role);
             });
         }
     }

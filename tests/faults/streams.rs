@@ -10,11 +10,13 @@ use nix::unistd::{ForkResult, Pid, fork};
 use ringpipe::stream::{self, Duplex, Fifo, Popen, Reader, Readiness, Writer};
 use ringpipe::{Error, Name};
 
+use crate::common::single::mark;
 use crate::common::{Child, Shared, forked};
+use crate::inject::{Machine, USUAL};
 use crate::judge::Trouble;
 use crate::names::or_again;
 use crate::stage::Stage;
-use crate::sweep::{World, sweep};
+use crate::sweep::{World, sweep, sweep_on};
 
 const SOON: Duration = Duration::from_millis(1);
 const HELLO: &[u8; 5] = b"hello";
@@ -241,6 +243,51 @@ fn forking() {
             reader.read_to_end(&mut rest).expect("nobody writes");
         }
         assert_eq!(rest, HELLO);
+    });
+}
+
+#[test]
+fn being_forked() {
+    let machine = Machine {
+        in_child: true,
+        ..USUAL
+    };
+    sweep_on(machine, "fork, in the child", |world| {
+        let (mut writer, mut reader) = small_pipe();
+        // SAFETY: there is one thread, and the child ends by `_exit`.
+        #[allow(unsafe_code)]
+        let child = match unsafe { fork() }.expect("nothing is disturbed here") {
+            ForkResult::Parent { child } => child,
+            ForkResult::Child => {
+                let written = writer.write(HELLO);
+                mark();
+                let status = match (written, world.stage.fault()) {
+                    (Ok(5), _) => 0,
+                    (Err(error), Some(_)) => match Trouble::from(error) {
+                        Trouble::Fault(ringpipe::Fault::Forked) => 2,
+                        trouble => {
+                            trouble.judge(world.stage);
+                            3
+                        }
+                    },
+                    _ => 1,
+                };
+                // SAFETY: always sound; it ends the process without running what the parent registered.
+                #[allow(unsafe_code)]
+                unsafe {
+                    libc::_exit(status)
+                }
+            }
+        };
+        let end = waitpid(child, None).expect("it is our child");
+        let mut bytes = vec![];
+        drop(writer);
+        reader.read_to_end(&mut bytes).expect("nobody writes");
+        match end {
+            WaitStatus::Exited(_, 0) => assert_eq!(bytes, HELLO),
+            WaitStatus::Exited(_, 2 | 3) => assert_eq!(bytes, []),
+            other => panic!("the child came to {other:?}"),
+        }
     });
 }
 

@@ -15,7 +15,7 @@ use ringpipe::sysv::{SemId, ShmId, semctl_rmid, shmctl_rmid};
 use crate::calls::{Call, Deed};
 use crate::common::Shared;
 use crate::common::apart::{apart, apart_unprepared, segments, sets};
-use crate::inject::{self, Fault};
+use crate::inject::{self, Fault, Machine, USUAL};
 use crate::stage::Stage;
 
 /// About how many faults of a scene are tried without [`EVERY_FAULT`].
@@ -38,14 +38,19 @@ impl World<'_> {
 
 /// Tries the faults of a scene, each in a process of its own, in an IPC namespace of its own.
 pub fn sweep(name: impl Display, scene: impl Fn(&World)) {
-    in_namespace(&name.to_string(), &scene, |body| apart(body));
+    sweep_on(USUAL, name, scene);
+}
+
+/// The same on a machine that is not as usual.
+pub fn sweep_on(machine: Machine, name: impl Display, scene: impl Fn(&World)) {
+    in_namespace(machine, &name.to_string(), &scene, |body| apart(body));
 }
 
 /// The same in processes that have not used the library before, as in this one other tests may have: it runs `test`, which
 /// calls this, once more in a program of its own.
 pub fn sweep_unprepared(test: &str, name: &str, scene: impl Fn(&World)) {
     if env::var_os(ALONE).is_some() {
-        return in_namespace(name, &scene, |body| apart_unprepared(body));
+        return in_namespace(USUAL, name, &scene, |body| apart_unprepared(body));
     }
     let mut program = Command::new(env::current_exe().expect("this program"));
     let program = program
@@ -64,11 +69,12 @@ pub fn sweep_unprepared(test: &str, name: &str, scene: impl Fn(&World)) {
 
 const ALONE: &str = "RINGPIPE_FAULTS_ALONE";
 
-fn in_namespace(name: &str, scene: &dyn Fn(&World), apart: fn(&mut dyn FnMut())) {
+fn in_namespace(machine: Machine, name: &str, scene: &dyn Fn(&World), apart: fn(&mut dyn FnMut())) {
     let counts = Shared::new();
     apart(&mut || {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let sweep = Sweep {
+            machine,
             name,
             scene,
             stage: Stage::new(),
@@ -94,6 +100,7 @@ const ERRORS: usize = 3;
 const LEFT: usize = 4;
 
 struct Sweep<'a> {
+    machine: Machine,
     name: &'a str,
     scene: &'a dyn Fn(&World),
     stage: Stage,
@@ -161,7 +168,7 @@ impl Sweep<'_> {
             stage: self.stage,
             folder: self.folder,
         };
-        let outcome = inject::run(self.stage, fault, || {
+        let outcome = inject::run(self.stage, self.machine, fault, || {
             self.stage.play(|| (self.scene)(&world));
         });
         if outcome.hit {
