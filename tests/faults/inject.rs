@@ -144,10 +144,11 @@ impl Tracer {
         }
         deed = deed.or((self.machine.lacks)(&call).map(Deed::instead));
         if let Some(deed) = deed
-            && !deed.after {
-                registers.orig_rax = u64::MAX; // no call at all
-                self.set(registers);
-            }
+            && !deed.after
+        {
+            registers.orig_rax = u64::MAX; // no call at all
+            self.set(registers);
+        }
         if matches!(call.number, libc::SYS_exit | libc::SYS_exit_group) {
             return;
         }

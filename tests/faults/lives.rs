@@ -1,6 +1,6 @@
 //! Coming, going, and what is done after a death.
 
-use ringpipe::{Error, Name, Role, mpmc, spsc};
+use ringpipe::{Error, Name, PeerLoss, Role, Strategy, mpmc, spsc};
 
 use crate::common::{Shared, forked, wait_for_the_end};
 use crate::judge::Trouble;
@@ -215,6 +215,46 @@ fn full_of_the_dead(world: &World) {
     };
     assert_eq!(rx.pop(), Ok(1));
     assert!(rx.redelivered());
+}
+
+/// The same while a producer sleeps, which is to be woken when the dead one's slots are freed.
+fn full_beside_a_sleeper(world: &World) {
+    let options = mpmc::Options::new().capacity(1).participants(3);
+    let ring = options.create::<u64>(Name::Private);
+    let ring = ring.expect("nothing is disturbed yet");
+    let mut tx = ring.producer().expect("there is room for it");
+    tx.push(1).expect("there is room");
+    drop(tx);
+    let sleeper = forked(|| {
+        let mut tx = ring.producer().expect("there is room for it");
+        tx.set_strategy(Strategy::Sleep);
+        tx.set_peer_loss(PeerLoss::Wait);
+        tx.push(2).expect("nothing is disturbed here");
+    });
+    sleeper.until_asleep();
+    killed(|ready| {
+        let _rx = ring.consumer().expect("there is room for it");
+        ready.set(0, 1);
+        wait_for_the_end();
+    });
+    let mut rx = world.stage.attempt(|| {
+        let join = || ring.consumer();
+        or_again(world.stage, join(), join)
+    });
+    let beside = ring.consumer();
+    let lost = world
+        .stage
+        .fault()
+        .is_some_and(|hit| hit.is_of_ipc() && !hit.wakes);
+    assert!(beside.is_ok() || lost, "a number is lost: {beside:?}");
+    drop(beside);
+    assert_eq!((rx.pop(), rx.pop()), (Ok(1), Ok(2)));
+    sleeper.join();
+}
+
+#[test]
+fn joining_beside_a_sleeper() {
+    sweep("join beside a sleeper", full_beside_a_sleeper);
 }
 
 #[test]
