@@ -9,7 +9,7 @@ use crate::common::raw::Raw;
 use crate::inject::{Machine, USUAL};
 use crate::judge::Trouble;
 use crate::rings::{How, KINDS, Kind, PLAIN, Ring};
-use crate::stage::Stage;
+use crate::stage::{Hit, Stage};
 use crate::sweep::{World, sweep, sweep_on, sweep_unprepared};
 
 /// What a ring is called.
@@ -53,6 +53,8 @@ fn use_up(ring: Ring, name: &Name) {
 fn creating(world: &World, kind: Kind, by: By, how: How) {
     let name = name(world, by);
     let made = world.stage.attempt(|| kind.create(&name, how));
+    let forbidden = world.stage.fault().filter(Hit::forbids_creation);
+    assert!(made.is_err() || forbidden.is_none(), "{forbidden:?}");
     let ring = or_again(world.stage, made, || kind.create(&name, how));
     use_up(ring, &name);
 }
@@ -251,6 +253,10 @@ fn removing(world: &World, kind: Kind, by: By) {
     let failed = removed.is_err();
     if let Err(error) = removed {
         Trouble::from(error).judge(world.stage);
+        // Either it is as before, or its name is gone.
+        if let Ok(ring) = kind.open(&name) {
+            assert!(!ring.is_removed());
+        }
     }
     match ringpipe::remove(&name) {
         Err(Error::NotFound { .. }) => {}

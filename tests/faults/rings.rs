@@ -133,6 +133,14 @@ impl Ring {
         id.expect("it is in a segment")
     }
 
+    pub fn is_removed(&self) -> bool {
+        match self {
+            Self::Spsc(ring) => ring.is_removed(),
+            Self::Mpmc(ring) => ring.is_removed(),
+            Self::Stream(fifo) => fifo.is_removed(),
+        }
+    }
+
     /// That it can be used.
     #[track_caller]
     pub fn try_out(&self) {

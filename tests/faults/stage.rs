@@ -37,6 +37,21 @@ impl Hit {
         OF_IPC.contains(&self.number)
     }
 
+    /// Whether no ring can be made after that, as it was asked for.
+    pub fn forbids_creation(&self) -> bool {
+        match self.number {
+            libc::SYS_shmget | libc::SYS_semget | libc::SYS_shmat => true,
+            libc::SYS_fsync | libc::SYS_fchown | libc::SYS_fchmod | libc::SYS_linkat => {
+                self.errno != libc::EINTR
+            }
+            libc::SYS_shmctl => [libc::SHM_LOCK, libc::IPC_SET].contains(&self.args[1]),
+            libc::SYS_madvise => {
+                self.args[2] == libc::MADV_POPULATE_WRITE && self.errno != libc::EINVAL
+            }
+            _ => false,
+        }
+    }
+
     /// Whether an object was not removed although it is this user's.
     pub fn forbids_removal(&self) -> bool {
         let command = match self.number {
