@@ -41,7 +41,9 @@ pub(crate) fn closely<E>(
         if room < wanted {
             spin_loop();
         } else if n < AT_ONCE && strategy == Strategy::SpinThenSleep {
-            return linger(room, ahead, look).map(Some);
+            // A peer that breaks the protocol may take back what was seen.
+            let room = linger(room, ahead, look)?;
+            return Ok((room >= wanted).then_some(room));
         } else {
             return Ok(Some(room));
         }
@@ -71,4 +73,17 @@ pub(crate) fn linger<E>(
         }
     }
     Ok(room)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_peer_has_taken_back_was_counted_as_there() {
+        let mut rooms = [2, 0].into_iter();
+        let look = || Ok::<_, ()>(rooms.next().unwrap());
+        let found = closely(Strategy::SpinThenSleep, 1, 8, look);
+        assert_eq!(found, Ok(None));
+    }
 }

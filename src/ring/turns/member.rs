@@ -322,7 +322,15 @@ impl Member {
     #[cfg(not(loom))]
     pub(crate) fn linger(&mut self, ready: usize, wanted: usize) -> Result<usize, Fault> {
         let ahead = heels::ahead(self.capacity(), 1).min(wanted);
-        heels::linger(ready, ahead, || self.count())
+        let lingered = heels::linger(ready, ahead, || self.count());
+        match lingered {
+            // Only a peer that breaks the protocol takes back what was there.
+            Ok(less) if less < ready => {
+                self.let_go();
+                Err(Fault::Corrupt)
+            }
+            lingered => lingered.inspect_err(|_| self.let_go()),
+        }
     }
 
     /// Waits a moment, awake, until `least` bytes are ready; where the peers are at work, until there are more.
