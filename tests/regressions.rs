@@ -5,6 +5,7 @@ mod common;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::time::Duration;
 
 use common::apart::{apart, segments, sets};
 use common::raw::Raw;
@@ -13,8 +14,8 @@ use common::{Place, watched};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Uid, setuid};
 use ringpipe::spsc::{Options, Ring};
-use ringpipe::sysv::{self, Key};
-use ringpipe::{Error, Name};
+use ringpipe::sysv::{self, Key, ShmId};
+use ringpipe::{Error, Fault, Name, PushTimeoutError, mpmc, stream};
 
 #[test]
 fn key_zero_made_a_ring_that_nobody_could_find() {
@@ -491,4 +492,45 @@ fn no_ring_could_be_made_by_a_user_without_a_number() {
             assert!(Ring::<u8>::create(Key::new(7), 1).is_ok());
         }
     });
+}
+
+#[test]
+fn a_newcomer_waited_for_ever_where_the_table_called_the_numbers_of_the_living_free() {
+    let (place, _watchdog) = watched("numbers that seem to be free");
+    let fifo = stream::Options::new()
+        .participants(2)
+        .create(place.path())
+        .unwrap();
+    let (writer, reader) = fifo.both().unwrap();
+    let segment = Raw::attach(id_of(fifo.id()));
+    for state in [4096, 4096 + 128] {
+        segment.set(state, 8, 0);
+    }
+    for refused in [
+        reader.try_clone().map(drop).unwrap_err(),
+        writer.try_clone().map(drop).unwrap_err(),
+        fifo.writer_nonblocking().map(drop).unwrap_err(),
+    ] {
+        assert!(matches!(refused, Error::Crowded { limit: 2 }), "{refused}");
+    }
+}
+
+#[test]
+fn an_item_in_an_impossible_place_kept_a_push_busy_for_minutes() {
+    let (place, _watchdog) = watched("an item in an impossible place");
+    let ring = mpmc::Ring::<u8>::create(place.path(), 4).unwrap();
+    let mut tx = ring.producer().unwrap();
+    let segment = Raw::attach(id_of(ring.id()));
+    let second = 4096 + 64 * 128 + 8;
+    segment.set(second, 8, 2); // full, while the first slot is free
+    let refused = tx.reserve_timeout(2, Duration::from_millis(1)).map(drop);
+    let corrupt = PushTimeoutError::Fault((), Fault::Corrupt);
+    assert_eq!(refused, Err(corrupt));
+}
+
+fn id_of(name: Option<Name>) -> ShmId {
+    match name {
+        Some(Name::Id(id)) => id,
+        other => panic!("{other:?} is no id"),
+    }
 }

@@ -39,7 +39,7 @@ pub(crate) fn awake<R, E>(
 #[inline]
 pub(crate) fn stand_back(lost: &mut u32) {
     if cfg!(not(loom)) {
-        (0..1_u32 << *lost).for_each(|_| core::hint::spin_loop());
-        *lost = (*lost + 1).min(7);
+        (0..1_u32 << (*lost).min(7)).for_each(|_| core::hint::spin_loop());
     }
+    *lost += 1;
 }

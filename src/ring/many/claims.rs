@@ -4,6 +4,7 @@
 //! place is noted in the claimer's entry (E8). A position is only ever claimed when all before it are. So words that were seen
 //! free behind a first word that the claim still found free, are free; and full ones are full.
 
+use super::frontier::STEPS;
 use super::member::{Hold, Member, Wish};
 use super::place::Place;
 use super::word::{Kind, Stand, Word};
@@ -12,19 +13,22 @@ use crate::ring::{Fault, Role, spin};
 use crate::sync::Ordering;
 
 /// How often an operation starts over because others were faster: each time one of them got on. More is no ring's doing.
-const TRIES: u32 = 1 << 24;
+///
+/// Standing back between them, so many take some hundred milliseconds.
+const LOSSES: u32 = if cfg!(fuzzing) { 1 << 6 } else { 1 << 14 };
 
 impl Member {
     /// Claims slots to write, or says what is in the way.
     pub(super) fn look_free(&mut self, wish: Wish) -> Result<Sight<Hold>, Fault> {
         let mut lost = 0;
-        for _ in 0..TRIES {
+        for _ in 0..STEPS + LOSSES {
             let place = self.frontier.place;
             let word = self.crew().word(place);
             if word == Word::free(place.lap) {
                 match self.claim_free(place, wish) {
                     Some(sight) => return Ok(sight),
-                    None => spin::stand_back(&mut lost),
+                    None if lost < LOSSES => spin::stand_back(&mut lost),
+                    None => break,
                 }
             } else if let Some(sight) = self.stopped_free(place, word)? {
                 return Ok(sight);
@@ -154,14 +158,15 @@ impl Member {
             return Ok(Sight::Found(hold));
         }
         let mut lost = 0;
-        for _ in 0..TRIES {
+        for _ in 0..STEPS + LOSSES {
             let place = self.frontier.place;
             let word = self.crew().word(place);
             if word == Word::full(place.lap) {
                 let len = self.count(place, wish.most, Word::full);
                 match self.claim_run(place, len, word, Kind::Reading) {
                     Some(hold) => return Ok(Sight::Found(hold)),
-                    None => spin::stand_back(&mut lost),
+                    None if lost < LOSSES => spin::stand_back(&mut lost),
+                    None => break,
                 }
             } else if let Some(sight) = self.stopped_full(place, word)? {
                 return Ok(sight);

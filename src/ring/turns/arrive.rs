@@ -43,6 +43,9 @@ impl From<ParkFault> for Refusal {
     }
 }
 
+/// How often a newcomer begins anew where all numbers that seem to be free are somebody's: who clears up, or leaves, is soon done.
+const TRIES: u32 = 64;
+
 const BOTH: [Role; 2] = [Role::Producer, Role::Consumer];
 
 impl Place {
@@ -52,11 +55,12 @@ impl Place {
         role: Role,
         until: Option<Deadline>,
     ) -> Result<(Member, u64), Refusal> {
+        let mut turned_away = 0;
         loop {
             let seen = roster::entry(self.board.control(), role.peer()).generation;
             let met = self.parking.attached(role.peer())? > 0;
             let number = match self.company()? {
-                Some(beside) => self.join_beside(role, beside)?,
+                Some(beside) => self.join_beside(role, beside, &mut turned_away)?,
                 None => self.found(role)?,
             };
             if let Some(number) = number {
@@ -72,9 +76,9 @@ impl Place {
 
     /// The same, but only while somebody is in the other role.
     pub(crate) fn join_peers(&self, role: Role) -> Result<Member, Refusal> {
-        let beside = role.peer();
+        let (beside, mut turned_away) = (role.peer(), 0);
         while self.parking.attached(beside)? > 0 {
-            if let Some(number) = self.join_beside(role, beside)? {
+            if let Some(number) = self.join_beside(role, beside, &mut turned_away)? {
                 return self.arrived(number, role);
             }
         }
@@ -82,11 +86,20 @@ impl Place {
     }
 
     /// Takes a number while somebody is in that role; `None` if that was over too soon.
-    fn join_beside(&self, role: Role, beside: Role) -> Result<Option<u16>, Refusal> {
+    fn join_beside(
+        &self,
+        role: Role,
+        beside: Role,
+        turned_away: &mut u32,
+    ) -> Result<Option<u16>, Refusal> {
         let crew = self.crew();
         let joined = crew.join(role, Some(beside))?;
-        if joined.is_none() && crew.is_full() {
-            return Err(Refusal::Full);
+        if joined.is_none() && self.parking.attached(beside)? > 0 {
+            *turned_away += 1;
+            // The table may say for ever that numbers are free which belong to the living.
+            if crew.is_full() || *turned_away > TRIES {
+                return Err(Refusal::Full);
+            }
         }
         Ok(joined)
     }
