@@ -13,6 +13,7 @@ pub mod raw;
 pub mod single;
 pub mod slots;
 pub mod steps;
+pub mod warehouse;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
