@@ -72,7 +72,7 @@ use handle::Handle;
 
 use crate::error::Error;
 use crate::item::Item;
-use crate::memory::{Board, PARTICIPANTS_MAX, View};
+use crate::memory::{Board, Facts, PARTICIPANTS_MAX, Region, View};
 use crate::name::Name;
 use crate::options::{RingKind, sealed::Sealed};
 use crate::parking::Local;
@@ -255,20 +255,35 @@ impl<T: Item> Ring<T> {
     }
 
     fn of_segment(segment: Segment) -> Result<Self, Error> {
-        let (region, facts) = (&segment.region, &segment.facts);
-        if facts.crew.participants == 0 {
-            return Err(Error::Corrupt {
+        let (region, parking) = (Arc::clone(&segment.region), Arc::clone(&segment.semaphores));
+        match Self::in_region(region, &segment.facts, parking) {
+            Ok(ring) => Ok(Self {
+                segment: Some(Arc::new(segment)),
+                ..ring
+            }),
+            Err(field) => Err(Error::Corrupt {
                 name: segment.name,
-                field: "participant limit",
-            });
+                field,
+            }),
         }
+    }
+
+    /// A ring in memory of which the facts were checked, or what such a ring cannot have.
+    pub(crate) fn in_region(
+        region: Arc<Region>,
+        facts: &Facts,
+        parking: Arc<dyn Parking>,
+    ) -> Result<Self, &'static str> {
         let participants = facts.crew.participants;
+        if participants == 0 {
+            return Err("participant limit");
+        }
         Ok(Self {
-            board: Board::new(Arc::clone(region), participants, facts.capacity),
-            items: View::new(Arc::clone(region), facts.payload(), facts.capacity),
-            parking: Arc::clone(&segment.semaphores) as Arc<dyn Parking>,
+            board: Board::new(Arc::clone(&region), participants, facts.capacity),
+            items: View::new(region, facts.payload(), facts.capacity),
+            parking,
             policy: DeadConsumer::of_code(facts.crew.policy),
-            segment: Some(Arc::new(segment)),
+            segment: None,
         })
     }
 

@@ -49,7 +49,7 @@ use handle::Handle;
 
 use crate::error::Error;
 use crate::item::Item;
-use crate::memory::View;
+use crate::memory::{Facts, Region, View};
 use crate::name::Name;
 use crate::options::{RingKind, sealed::Sealed};
 use crate::parking::Local;
@@ -201,13 +201,20 @@ impl<T: Item> Ring<T> {
     }
 
     fn of_segment(segment: Segment) -> Self {
-        let (region, facts) = (Arc::clone(&segment.region), &segment.facts);
-        let view = View::new(region, facts.payload(), facts.capacity);
-        let parking = Arc::clone(&segment.semaphores) as Arc<dyn Parking>;
+        let (region, parking) = (Arc::clone(&segment.region), Arc::clone(&segment.semaphores));
+        let ring = Self::in_region(region, &segment.facts, parking);
         Self {
-            view,
-            parking,
             segment: Some(Arc::new(segment)),
+            ..ring
+        }
+    }
+
+    /// A ring in memory of which the facts were checked.
+    pub(crate) fn in_region(region: Arc<Region>, facts: &Facts, parking: Arc<dyn Parking>) -> Self {
+        Self {
+            view: View::new(region, facts.payload(), facts.capacity),
+            parking,
+            segment: None,
         }
     }
 

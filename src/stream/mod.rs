@@ -86,10 +86,11 @@ pub use readiness::Readiness;
 pub use writer::{Reservation, Writer};
 
 use crate::error::Error;
-use crate::memory::{Board, PARTICIPANTS_MAX, View};
+use crate::memory::{Board, Facts, PARTICIPANTS_MAX, Region, View};
 use crate::name::Name;
 use crate::options::{RingKind, sealed::Sealed};
 use crate::parking::Local;
+use crate::ring::Parking;
 use crate::ring::turns::Place;
 use crate::segment::{Segment, kind};
 use crate::sync::Arc;
@@ -258,21 +259,29 @@ pub fn duplex() -> Result<(Duplex, Duplex), Error> {
 
 /// Where the participants of a stream come to.
 fn place_of(segment: &Segment) -> Result<Place, Error> {
-    let (region, facts) = (Arc::clone(&segment.region), &segment.facts);
-    let corrupt = |field| Error::Corrupt {
+    let (region, parking) = (Arc::clone(&segment.region), Arc::clone(&segment.semaphores));
+    place_in(region, &segment.facts, parking).map_err(|field| Error::Corrupt {
         name: segment.name.clone(),
         field,
-    };
+    })
+}
+
+/// The same in memory of which the facts were checked; or what a stream cannot have.
+fn place_in(
+    region: Arc<Region>,
+    facts: &Facts,
+    parking: Arc<dyn Parking>,
+) -> Result<Place, &'static str> {
     if facts.capacity < PIPE_BUF {
-        return Err(corrupt("capacity"));
+        return Err("capacity");
     }
     if facts.crew.participants == 0 {
-        return Err(corrupt("participant limit"));
+        return Err("participant limit");
     }
     let board = Board::new(Arc::clone(&region), facts.crew.participants, 0);
     Ok(Place {
         board,
         view: View::new(region, facts.payload(), facts.capacity),
-        parking: Arc::clone(&segment.semaphores) as _,
+        parking,
     })
 }
