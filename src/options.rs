@@ -181,7 +181,7 @@ impl<K: RingKind> Options<K> {
         self.capacity
     }
 
-    fn plan<T: Item>(&self) -> Plan {
+    pub(crate) fn plan<T: Item>(&self) -> Plan {
         const {
             assert!(size_of::<T>() > 0, "items of no size need no ring");
             assert!(

@@ -2,7 +2,8 @@
 //!
 //! Everything that two participants share goes through the names below. In the normal build they are
 //! the standard library's; under `--cfg loom` they are loom's, wrapped so that a modelled participant
-//! can be killed before any of them (see `sync/mortal.rs`). Nothing is emulated: what loom lacks (time) is
+//! can be killed before any of them (see `sync/mortal.rs`); under `--cfg fuzzing` the standard library's, before any of which a
+//! hostile peer may write (see `sync/hostile.rs`). Nothing is emulated: what loom lacks (time) is
 //! absent there, so it cannot slip into a model.
 
 #[cfg(not(loom))]
@@ -11,11 +12,17 @@ mod imp {
         clippy::disallowed_types,
         reason = "this is the file that the rule points to"
     )]
-    pub(crate) use core::sync::atomic::{
-        AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, compiler_fence, fence,
-    };
+    #[cfg(fuzzing)]
+    pub(crate) use super::hostile::{AtomicU32, AtomicU64};
+    pub(crate) use core::sync::atomic::{AtomicBool, AtomicU8, Ordering, compiler_fence, fence};
+    #[cfg(not(fuzzing))]
+    pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64};
     pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 }
+
+#[cfg(all(fuzzing, not(loom)))]
+#[path = "sync/hostile.rs"]
+pub(crate) mod hostile;
 
 #[cfg(loom)]
 #[path = "sync/mortal.rs"]

@@ -7,6 +7,6 @@ mod fuzzed;
 mod modelled;
 
 #[cfg(all(fuzzing, not(loom)))]
-pub use fuzzed::{segment, spsc_ops};
+pub use fuzzed::{rendezvous, segment, spsc_ops};
 #[cfg(loom)]
 pub use modelled::*;

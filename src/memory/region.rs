@@ -113,9 +113,19 @@ impl Region {
         unsafe {
             region
                 .base
-                .copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len())
+                .copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len());
         }
         Some(region)
+    }
+
+    /// The `n`th word of eight bytes, for who plays a hostile peer.
+    #[cfg(fuzzing)]
+    pub(crate) fn word(&self, n: usize) -> Option<&crate::sync::AtomicU64> {
+        let end = n.checked_add(1)?.checked_mul(size_of::<u64>())?;
+        let word = (end <= self.len).then(|| self.at(end - size_of::<u64>()).cast())?;
+        // SAFETY: the word lies within the region, which lives as long as `self`, and is aligned, as the region is. A fuzzer
+        // asks for words before the items alone, where all is atomics.
+        Some(unsafe { word.as_ref() })
     }
 
     /// Sees to it that the semaphore set goes when the last process has detached from a removed segment.

@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use crate::memory::kind;
 pub(crate) use create::create;
+#[cfg(fuzzing)]
+pub(crate) use open::compare;
 pub(crate) use open::open;
 pub(crate) use remove::{remove, remove_itself};
 pub(crate) use survey::status;
@@ -106,6 +108,14 @@ pub(crate) fn open_or_create(name: &Name, plan: &Plan) -> Result<Segment, Error>
         }
     }
     open(name, &plan.expected)
+}
+
+/// What a file would say that leads to that segment.
+#[cfg(fuzzing)]
+pub(crate) fn record_of(id: ShmId) -> Option<String> {
+    let segment = open::probe(&Name::Id(id), shm::ShmAtFlags::READ_ONLY).ok()?;
+    let record = rendezvous::Record::here(id, segment.facts.cookie).ok()?;
+    Some(record.render())
 }
 
 /// Says that this process has no memory for a ring of that size.

@@ -227,7 +227,7 @@ fn refuse(name: &Name, unfit: Unfit, known: &ShmStat, late: bool) -> Result<(), 
     }
 }
 
-fn compare(name: &Name, found: &Expected, wanted: &Expected) -> Result<(), Error> {
+pub(crate) fn compare(name: &Name, found: &Expected, wanted: &Expected) -> Result<(), Error> {
     let differs = |what, found: String, wanted: String| {
         Err(Error::WrongType {
             name: name.clone(),

@@ -46,7 +46,7 @@ impl Record {
         })
     }
 
-    fn render(&self) -> String {
+    pub(super) fn render(&self) -> String {
         let [high, low] = self.cookie;
         let boot = u128::from_be_bytes(self.boot);
         format!(

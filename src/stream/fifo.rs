@@ -109,6 +109,16 @@ impl Fifo {
         })
     }
 
+    /// A stream in memory of which the facts were checked, or what a stream cannot have.
+    #[cfg(fuzzing)]
+    pub(crate) fn in_region(
+        region: Arc<crate::memory::Region>,
+        facts: &crate::memory::Facts,
+        parking: Arc<dyn crate::ring::Parking>,
+    ) -> Result<Self, &'static str> {
+        super::place_in(region, facts, parking).map(|place| Self::of_place(place, None))
+    }
+
     pub(super) fn of_place(place: Place, segment: Option<Arc<Segment>>) -> Self {
         Self {
             place,
