@@ -7,7 +7,7 @@ mod twins;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use ringpipe::stream::PIPE_BUF;
-use twins::{CAPACITY, Step, run};
+use twins::{CAPACITY, Step, run, run_bytes};
 
 fn step() -> impl Strategy<Value = Step> {
     let n = 0..=3 * CAPACITY;
@@ -49,12 +49,5 @@ fn bytes_are_scripts() {
     let bytes: Vec<u8> = (0..5000_u32)
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
         .collect();
-    let steps: Vec<_> = bytes
-        .as_chunks()
-        .0
-        .iter()
-        .copied()
-        .map(Step::of_bytes)
-        .collect();
-    run(&steps);
+    run_bytes(&bytes);
 }

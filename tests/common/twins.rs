@@ -356,6 +356,12 @@ pub(crate) fn run(steps: &[Step]) {
     }
 }
 
+/// Any bytes are a script, five of them a step.
+pub(crate) fn run_bytes(bytes: &[u8]) {
+    let steps = bytes.as_chunks().0.iter().copied();
+    run(&steps.map(Step::of_bytes).collect::<Vec<_>>());
+}
+
 /// As small as ours, as far as that can be had: a new FIFO has sixteen pages.
 fn shrink(bench: &Bench<Kernels<'_>>) {
     if let Some(end) = bench.readers.first().or(bench.writers.first()) {
