@@ -30,6 +30,6 @@ for name in "$@"; do
     echo "== $name"
     mkdir "$new/$name"
     ci/leaks.sh cargo +nightly fuzz run "${build[@]}" "$name" "$new/$name" "fuzz/corpus/$name" -- \
-        -runs="${RINGPIPE_FUZZ_RUNS:-3000}" -max_total_time=15 -max_len=512 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 2>&1 |
+        -runs="${RINGPIPE_FUZZ_RUNS:-3000}" -max_total_time=15 -max_len=16384 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 2>&1 |
         grep -vE '^#[0-9]+.*(NEW|REDUCE|pulse)|NEW_FUNC|^INFO|^"|^###|^stat::(new|slowest)'
 done
