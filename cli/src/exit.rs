@@ -126,6 +126,19 @@ impl Failure {
         self
     }
 
+    /// The same failure with where it happened, if it says anything.
+    pub(crate) fn within(mut self, place: &str) -> Self {
+        if !self.message.is_empty() {
+            self.message = format!("{place}: {}", self.message);
+        }
+        self
+    }
+
+    /// Whether there is more to it than the exit code.
+    pub(crate) fn says_something(&self) -> bool {
+        !self.message.is_empty()
+    }
+
     /// Tells the user, and gives the exit code.
     pub(crate) fn report(self) -> ExitCode {
         self.tell();

@@ -7,6 +7,7 @@ mod exit;
 mod look;
 mod signals;
 mod size;
+mod soak;
 mod stream;
 mod text;
 
@@ -37,5 +38,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Stat(order) => look::stat(&order),
         Command::Rm(order) => look::rm(&order),
         Command::Gc(order) => look::gc(&order),
+        Command::Soak(order) => soak::run(&order),
+        Command::SoakWorker(order) => soak::work(&order.task),
     }
 }

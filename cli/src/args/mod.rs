@@ -2,6 +2,7 @@
 
 mod feed;
 mod fifo;
+mod soak;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use ringpipe::Name;
 
 pub(crate) use feed::{Endpoint, Recv, Send};
 pub(crate) use fifo::{Cat, Chat, Mkfifo};
+pub(crate) use soak::{Soak, SoakWorker};
 
 use crate::exit;
 use crate::size::{parse_len, parse_size};
@@ -52,6 +54,9 @@ pub(crate) enum Command {
     Stat(Stat),
     Rm(Rm),
     Gc(Gc),
+    Soak(Soak),
+    #[command(hide = true)]
+    SoakWorker(SoakWorker),
 }
 
 /// Move the same bytes between two processes through a ring and through a pipe, and compare.

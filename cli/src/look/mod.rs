@@ -61,11 +61,20 @@ pub(crate) fn stat(order: &Stat) -> Result<(), Failure> {
     if order.json {
         return print_json(&view);
     }
-    let mut rows = account(&status, &view);
+    print(&text_of(&status, &view))
+}
+
+/// What `ringpipe stat` shows.
+pub(crate) fn all_of(status: &Status) -> String {
+    text_of(status, &View::of(status))
+}
+
+fn text_of(status: &Status, view: &View) -> String {
+    let mut rows = account(status, view);
     if view.participant_limit == 0 {
-        return print(&columns(&rows));
+        return columns(&rows);
     }
-    rows.extend(crew(&view));
+    rows.extend(crew(view));
     let who = [
         "NUMBER", "ROLE", "PID", "COMMAND", "ALIVE", "MOVED", "SLEEPING",
     ];
@@ -73,7 +82,7 @@ pub(crate) fn stat(order: &Stat) -> Result<(), Failure> {
         .into_iter()
         .chain(view.participants.iter().map(participant))
         .collect();
-    print(&format!("{}\n{}", columns(&rows), columns(&table)))
+    format!("{}\n{}", columns(&rows), columns(&table))
 }
 
 /// What is known besides of a ring that many share.
