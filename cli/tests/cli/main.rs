@@ -7,5 +7,6 @@ mod fifo;
 mod look;
 mod records;
 mod signals;
+mod soak;
 mod stream;
 mod support;
