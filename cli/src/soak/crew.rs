@@ -22,6 +22,10 @@ use crate::exit::{Exit, Failure};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Told {
     pub(super) ready: bool,
+    /// Whether it wants to be told when its peers are gone.
+    pub(super) hears: bool,
+    /// How often it was.
+    pub(super) alone: u64,
     pub(super) refused: bool,
     pub(super) ending: bool,
     pub(super) removed: bool,
@@ -31,7 +35,8 @@ pub(super) struct Told {
 impl Told {
     fn hear(&mut self, note: Note) {
         match note {
-            Note::Ready => self.ready = true,
+            Note::Ready { hears } => (self.ready, self.hears) = (true, hears),
+            Note::Alone => self.alone += 1,
             Note::Refused => self.refused = true,
             Note::Ending => self.ending = true,
             Note::Removed => self.removed = true,

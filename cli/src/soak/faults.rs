@@ -12,7 +12,7 @@ use ringpipe::{Error, Name};
 use super::kernel::{self, Setting};
 use super::lane::Scene;
 use super::log::now;
-use super::plan::{Act, Fault, Lack, Scarce};
+use super::plan::{Act, Fault, Kind, Lack, Scarce};
 use super::waits::Death;
 use crate::exit::{Exit, Failure};
 
@@ -21,6 +21,7 @@ impl Scene<'_> {
         let slot = act.victim;
         match &act.fault {
             Fault::Kill { others } => self.kill(slot, others),
+            Fault::Bereave { others } => self.bereave(slot, others),
             Fault::KillNewcomer { microseconds } => self.kill_newcomer(slot, *microseconds),
             Fault::Stop { milliseconds } => self.stop(slot, *milliseconds, Signal::SIGCONT),
             Fault::StopAndKill { milliseconds } => self.stop(slot, *milliseconds, Signal::SIGKILL),
@@ -48,6 +49,28 @@ impl Scene<'_> {
         self.slay(&slots, Signal::SIGKILL)?;
         self.yard
             .tally(|tally| tally.deaths.killed += slots.len() as u64);
+        self.replace(&slots, None)
+    }
+
+    /// All of a role; the others are told before anybody comes again.
+    fn bereave(&mut self, slot: usize, others: &[usize]) -> Result<(), Failure> {
+        let slots = [&[slot], others].concat();
+        self.slay(&slots, Signal::SIGKILL)?;
+        let survivors = (0..self.lane.workers()).filter(|slot| !slots.contains(slot));
+        for survivor in survivors.collect::<Vec<_>>() {
+            let told = self.crew[survivor].catch_up()?.clone();
+            if told.hears && !(self.lane.kind == Kind::Stream && self.epoch.guard) {
+                self.until(
+                    "a worker learns that its peers are gone",
+                    survivor,
+                    |scene| Ok(scene.crew[survivor].catch_up()?.alone > told.alone),
+                )?;
+            }
+        }
+        self.yard.tally(|tally| {
+            tally.deaths.killed += slots.len() as u64;
+            tally.bereavements += 1;
+        });
         self.replace(&slots, None)
     }
 

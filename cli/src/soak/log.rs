@@ -15,8 +15,10 @@ use zerocopy::{FromBytes, IntoBytes};
 /// One note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Note {
-    /// It takes part.
-    Ready,
+    /// It takes part; whether it wants to be told when its peers are gone.
+    Ready { hears: bool },
+    /// It was told that its peers are gone.
+    Alone,
     /// A producer is about to push `count` items from number `first` on, all at once or not at all if `whole`; all before are pushed.
     Push { first: u64, count: u32, whole: bool },
     /// All before that number are pushed, and no more.
@@ -57,7 +59,7 @@ impl Note {
             |tag: u64, flag: bool, count: u32| tag | u64::from(flag) << 8 | u64::from(count) << 32;
         let plain = |tag| pack(tag, false, 0);
         match self {
-            Self::Ready => [plain(1), 0, 0],
+            Self::Ready { hears } => [pack(1, hears, 0), 0, 0],
             Self::Push {
                 first,
                 count,
@@ -79,13 +81,14 @@ impl Note {
             Self::Refused => [plain(11), 0, 0],
             Self::Removed => [plain(12), 0, 0],
             Self::Done => [plain(13), 0, 0],
+            Self::Alone => [plain(14), 0, 0],
         }
     }
 
     fn of([head, a, b]: [u64; 3]) -> Option<Self> {
         let (flag, count) = (head >> 8 & 1 == 1, (head >> 32) as u32);
         Some(match head as u8 {
-            1 => Self::Ready,
+            1 => Self::Ready { hears: flag },
             2 => Self::Push {
                 first: b,
                 count,
@@ -112,6 +115,7 @@ impl Note {
             11 => Self::Refused,
             12 => Self::Removed,
             13 => Self::Done,
+            14 => Self::Alone,
             _ => return None,
         })
     }
@@ -213,8 +217,9 @@ pub(super) fn now() -> u64 {
 mod tests {
     use super::*;
 
-    const NOTES: [Note; 13] = [
-        Note::Ready,
+    const NOTES: [Note; 14] = [
+        Note::Ready { hears: true },
+        Note::Alone,
         Note::Push {
             first: 1 << 40,
             count: 3,

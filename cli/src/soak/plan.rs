@@ -78,6 +78,8 @@ pub(super) const LANES: [Lane; 6] = [
 pub(super) enum Fault {
     /// SIGKILL, others at the same time.
     Kill { others: Vec<usize> },
+    /// SIGKILL to all of a role, whose peers must be told before others come.
+    Bereave { others: Vec<usize> },
     /// SIGKILL, and once more to its successor as it starts.
     KillNewcomer { microseconds: u64 },
     /// SIGSTOP and SIGCONT.
@@ -105,7 +107,7 @@ pub(super) enum Fault {
 impl Fault {
     pub(super) fn deaths(&self) -> u64 {
         match self {
-            Self::Kill { others } => 1 + others.len() as u64,
+            Self::Kill { others } | Self::Bereave { others } => 1 + others.len() as u64,
             Self::KillNewcomer { .. } => 2,
             Self::StopAndKill { .. }
             | Self::Core { .. }
@@ -235,7 +237,12 @@ fn fault(lane: &Lane, epoch: &Epoch, victim: usize, dice: &mut Dice) -> Fault {
     let milliseconds = dice.some(20);
     match dice.below(100) {
         0..=41 => Fault::Kill { others: Vec::new() },
-        42..=49 => Fault::Kill {
+        42..=44 => Fault::Bereave {
+            others: role_of(lane, victim)
+                .filter(|slot| *slot != victim)
+                .collect(),
+        },
+        45..=49 => Fault::Kill {
             others: others(lane, epoch, victim, dice),
         },
         50..=60 => Fault::KillNewcomer {
@@ -260,13 +267,22 @@ fn fault(lane: &Lane, epoch: &Epoch, victim: usize, dice: &mut Dice) -> Fault {
     }
 }
 
+/// All of a worker's role.
+fn role_of(lane: &Lane, slot: usize) -> std::ops::Range<usize> {
+    if slot < lane.producers {
+        0..lane.producers
+    } else {
+        lane.producers..lane.workers()
+    }
+}
+
 /// Who dies with the victim. When the last end of a stream is closed, what is in it is discarded; so, where nobody keeps both open, those
 /// of the victim's role alone.
 fn others(lane: &Lane, epoch: &Epoch, victim: usize, dice: &mut Dice) -> Vec<usize> {
-    let is_producer = |slot: usize| slot < lane.producers;
+    let role = role_of(lane, victim);
     let free = lane.kind != Kind::Stream || epoch.guard;
     (0..lane.workers())
-        .filter(|slot| *slot != victim && (free || is_producer(*slot) == is_producer(victim)))
+        .filter(|slot| *slot != victim && (free || role.contains(slot)))
         .filter(|_| dice.one_in(2))
         .collect()
 }
@@ -312,6 +328,6 @@ mod tests {
             let value = serde_json::to_value(act).unwrap();
             seen.insert((format!("{:?}", lane.kind), value["fault"].to_string()));
         }
-        assert_eq!(seen.len(), 3 * 12, "{seen:?}");
+        assert_eq!(seen.len(), 3 * 13, "{seen:?}");
     }
 }

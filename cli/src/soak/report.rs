@@ -83,6 +83,8 @@ impl ClearedUp {
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Tally {
     pub(super) deaths: Deaths,
+    /// How often all of a role died, and the others were told before anybody came.
+    pub(super) bereavements: u64,
     pub(super) stops: u64,
     pub(super) forks: Forks,
     pub(super) removals: Removals,
@@ -145,6 +147,13 @@ impl Report {
                     deaths.stopped_and_killed,
                     deaths.dumped_core,
                     deaths.aborted
+                ),
+            ),
+            row(
+                "losses",
+                format!(
+                    "{} of all of a role, told to the others",
+                    self.tally.bereavements
                 ),
             ),
             row("stops", format!("{} that went on", self.tally.stops)),

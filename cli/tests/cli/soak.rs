@@ -74,6 +74,7 @@ fn a_run_has_the_faults_of_its_plan() {
         acts.iter().filter(|act| act["fault"] == fault).count()
     };
     assert_eq!(told["stops"], planned("stop"));
+    assert_eq!(told["bereavements"], planned("bereave"));
     assert_eq!(
         told["deaths"]["stopped_and_killed"],
         planned("stop-and-kill")

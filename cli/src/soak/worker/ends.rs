@@ -57,11 +57,13 @@ impl Worker {
         }
     }
 
-    pub(super) fn pusher(&mut self) -> Result<Pusher, Stop> {
+    /// Takes part; and whether it is told when its peers are gone.
+    pub(super) fn pusher(&mut self) -> Result<(Pusher, bool), Stop> {
         debug_assert_eq!(self.task.role, Role::Producer);
         let path = self.task.ring.clone();
         let (strategy, loss) = ways(&mut self.dice);
-        Ok(match self.task.kind {
+        let hears = self.task.kind == Kind::Stream || loss == PeerLoss::Disconnect;
+        let end = match self.task.kind {
             Kind::Spsc => {
                 let mut tx = spsc(&path)
                     .and_then(|ring| ring.producer())
@@ -86,13 +88,16 @@ impl Worker {
                 tx.set_inheritable(self.dice.one_in(2));
                 Pusher::Stream(tx)
             }
-        })
+        };
+        Ok((end, hears))
     }
 
-    pub(super) fn taker(&mut self) -> Result<Taker, Stop> {
+    /// The same for the other role.
+    pub(super) fn taker(&mut self) -> Result<(Taker, bool), Stop> {
         let path = self.task.ring.clone();
         let (strategy, loss) = ways(&mut self.dice);
-        Ok(match self.task.kind {
+        let hears = self.task.kind == Kind::Stream || loss == PeerLoss::Disconnect;
+        let end = match self.task.kind {
             Kind::Spsc => {
                 let mut rx = spsc(&path)
                     .and_then(|ring| ring.consumer())
@@ -117,7 +122,8 @@ impl Worker {
                 rx.set_inheritable(self.dice.one_in(2));
                 Taker::Stream(rx)
             }
-        })
+        };
+        Ok((end, hears))
     }
 
     /// Opens an end of a stream, also if a signal comes meanwhile.

@@ -175,6 +175,13 @@ impl Worker {
         Ok(())
     }
 
+    /// Nobody is at the other end.
+    fn be_alone(&mut self) -> Result<(), Stop> {
+        self.journal.put(Note::Alone).map_err(failed)?;
+        thread::sleep(LONELY);
+        Ok(())
+    }
+
     /// Notes a call that took long.
     fn note_wait(&mut self, from: u64) {
         let to = now();

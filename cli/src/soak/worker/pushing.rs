@@ -1,16 +1,14 @@
 //! A producer at work.
 
-use std::thread;
-
 use super::ends::Pusher;
-use super::{LONELY, Stop, Worker, failed};
+use super::{Stop, Worker, failed};
 use crate::soak::cell::{Cell, Tag};
 use crate::soak::log::{Note, now};
 
 impl Worker {
     pub(super) fn push(&mut self) -> Result<(), Stop> {
-        let mut pusher = self.pusher()?;
-        self.journal.put(Note::Ready).map_err(failed)?;
+        let (mut pusher, hears) = self.pusher()?;
+        self.journal.put(Note::Ready { hears }).map_err(failed)?;
         let mut next = 0;
         let outcome = loop {
             if self.is_told_to_end() {
@@ -20,7 +18,7 @@ impl Worker {
             self.between_calls()?;
             match self.push_some(&mut pusher, &mut next)? {
                 None | Some(Stop::Interrupted) => {}
-                Some(Stop::Gone) => thread::sleep(LONELY),
+                Some(Stop::Gone) => self.be_alone()?,
                 Some(stop) => break Err(stop),
             }
         };

@@ -5,15 +5,15 @@ use std::thread;
 use std::time::Duration;
 
 use super::ends::Taker;
-use super::{LONELY, Stop, Worker, failed};
+use super::{Stop, Worker, failed};
 use crate::soak::cell::{Cell, Tag};
 use crate::soak::dice::Dice;
 use crate::soak::log::{Journal, Note, now};
 
 impl Worker {
     pub(super) fn take(&mut self) -> Result<(), Stop> {
-        let mut taker = self.taker()?;
-        self.journal.put(Note::Ready).map_err(failed)?;
+        let (mut taker, hears) = self.taker()?;
+        self.journal.put(Note::Ready { hears }).map_err(failed)?;
         let mut ending = false;
         let mut into = vec![[0; 4]; self.task.most as usize];
         loop {
@@ -26,7 +26,7 @@ impl Worker {
             match self.take_some(&mut taker, &mut into) {
                 Ok(()) | Err(Stop::Interrupted) => {}
                 Err(Stop::Gone) if ending => return Ok(()),
-                Err(Stop::Gone) => thread::sleep(LONELY),
+                Err(Stop::Gone) => self.be_alone()?,
                 Err(stop) => return Err(stop),
             }
         }
