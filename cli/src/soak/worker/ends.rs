@@ -1,21 +1,15 @@
 //! The handles of all kinds of rings behind one face.
 
 use std::io::{self, BufRead, Read, Write};
-use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use ringpipe::stream::{self, Reader, Writer};
-use ringpipe::{Error, Fault, PeerLoss, PopError, PushError, Strategy, mpmc, spsc};
+use ringpipe::{Fault, PeerLoss, PopError, PushError, PushSliceError, mpmc, spsc};
 use zerocopy::IntoBytes;
 
-use super::{Role, Stop, Worker, failed};
+use super::{Stop, failed};
 use crate::soak::cell::{BYTES, Cell};
-use crate::soak::dice::Dice;
-use crate::soak::plan::Kind;
-
-/// What rings and workers must agree in.
-pub(in crate::soak) fn type_name() -> &'static str {
-    "ringpipe soak"
-}
 
 /// One who pushes.
 pub(super) enum Pusher {
@@ -33,122 +27,6 @@ pub(super) enum Taker {
 
 /// What is done with what is held: told the items, and whether they come again; says how many to release.
 pub(super) type Held<'a> = &'a mut dyn FnMut(&[Cell], bool) -> io::Result<usize>;
-
-fn spsc(path: &Path) -> Result<spsc::Ring<Cell>, Error> {
-    spsc::Options::new().type_name(type_name()).open(path)
-}
-
-fn mpmc(path: &Path) -> Result<mpmc::Ring<Cell>, Error> {
-    mpmc::Options::new().type_name(type_name()).open(path)
-}
-
-fn fifo(path: &Path) -> Result<stream::Fifo, Error> {
-    let fifo = stream::Options::new().type_name(type_name()).open(path)?;
-    Ok(fifo.interruptible(true))
-}
-
-impl Worker {
-    pub(super) fn open_only(&self) -> Result<(), Error> {
-        let path = &self.task.ring;
-        match self.task.kind {
-            Kind::Spsc => spsc(path).map(drop),
-            Kind::Mpmc => mpmc(path).map(drop),
-            Kind::Stream => fifo(path).map(drop),
-        }
-    }
-
-    /// Takes part; and whether it is told when its peers are gone.
-    pub(super) fn pusher(&mut self) -> Result<(Pusher, bool), Stop> {
-        debug_assert_eq!(self.task.role, Role::Producer);
-        let path = self.task.ring.clone();
-        let (strategy, loss) = ways(&mut self.dice);
-        let hears = self.task.kind == Kind::Stream || loss == PeerLoss::Disconnect;
-        let end = match self.task.kind {
-            Kind::Spsc => {
-                let mut tx = spsc(&path)
-                    .and_then(|ring| ring.producer())
-                    .map_err(not_open)?;
-                tx.set_strategy(strategy);
-                tx.set_peer_loss(loss);
-                tx.set_interruptible(true);
-                Pusher::Spsc(tx)
-            }
-            Kind::Mpmc => {
-                let mut tx = mpmc(&path)
-                    .and_then(|ring| ring.producer())
-                    .map_err(not_open)?;
-                tx.set_strategy(strategy);
-                tx.set_peer_loss(loss);
-                tx.set_interruptible(true);
-                Pusher::Mpmc(tx)
-            }
-            Kind::Stream => {
-                let mut tx = self.meet(stream::Fifo::writer)?;
-                tx.set_strategy(strategy);
-                tx.set_inheritable(self.dice.one_in(2));
-                Pusher::Stream(tx)
-            }
-        };
-        Ok((end, hears))
-    }
-
-    /// The same for the other role.
-    pub(super) fn taker(&mut self) -> Result<(Taker, bool), Stop> {
-        let path = self.task.ring.clone();
-        let (strategy, loss) = ways(&mut self.dice);
-        let hears = self.task.kind == Kind::Stream || loss == PeerLoss::Disconnect;
-        let end = match self.task.kind {
-            Kind::Spsc => {
-                let mut rx = spsc(&path)
-                    .and_then(|ring| ring.consumer())
-                    .map_err(not_open)?;
-                rx.set_strategy(strategy);
-                rx.set_peer_loss(loss);
-                rx.set_interruptible(true);
-                Taker::Spsc(rx)
-            }
-            Kind::Mpmc => {
-                let mut rx = mpmc(&path)
-                    .and_then(|ring| ring.consumer())
-                    .map_err(not_open)?;
-                rx.set_strategy(strategy);
-                rx.set_peer_loss(loss);
-                rx.set_interruptible(true);
-                Taker::Mpmc(rx)
-            }
-            Kind::Stream => {
-                let mut rx = self.meet(stream::Fifo::reader)?;
-                rx.set_strategy(strategy);
-                rx.set_inheritable(self.dice.one_in(2));
-                Taker::Stream(rx)
-            }
-        };
-        Ok((end, hears))
-    }
-
-    /// Opens an end of a stream, also if a signal comes meanwhile.
-    fn meet<T>(&self, open: impl Fn(&stream::Fifo) -> Result<T, Error>) -> Result<T, Stop> {
-        let fifo = fifo(&self.task.ring).map_err(not_open)?;
-        loop {
-            match open(&fifo) {
-                Err(Error::Interrupted) => {}
-                opened => return opened.map_err(not_open),
-            }
-        }
-    }
-}
-
-fn ways(dice: &mut Dice) -> (Strategy, PeerLoss) {
-    let strategy = dice.pick(&[Strategy::Sleep, Strategy::SpinThenSleep]);
-    (strategy, dice.pick(&[PeerLoss::Wait, PeerLoss::Disconnect]))
-}
-
-fn not_open(error: Error) -> Stop {
-    match error {
-        Error::Removed => Stop::Removed,
-        error => failed(error),
-    }
-}
 
 fn of_fault(fault: Fault) -> Stop {
     match fault {
@@ -196,44 +74,56 @@ fn whole_cells(bytes: usize) -> Result<usize, Stop> {
 }
 
 impl Pusher {
-    /// Whether so many are pushed all at once or not at all, in place or not.
-    pub(super) fn is_whole(&self, count: usize, in_place: bool) -> bool {
+    /// Whether so many can be pushed in place: then all at once or not at all.
+    pub(super) fn can_place(&self, count: usize) -> bool {
+        !matches!(self, Self::Stream(_)) || count * BYTES <= stream::PIPE_BUF
+    }
+
+    /// Whether so many are pushed all at once or not at all otherwise.
+    pub(super) fn is_whole(&self, count: usize) -> bool {
         match self {
-            Self::Spsc(_) => in_place || count == 1,
+            Self::Spsc(_) => count == 1,
             Self::Mpmc(_) => true,
             Self::Stream(_) => count * BYTES <= stream::PIPE_BUF,
         }
     }
 
-    /// Pushes them, in place if that is wanted; how many, and why not all.
-    pub(super) fn push(&mut self, cells: &[Cell], in_place: bool) -> (usize, Option<Stop>) {
-        let outcome = match self {
-            Self::Spsc(tx) if in_place => {
-                tx.reserve(cells.len()).map_err(of_push).map(|mut room| {
-                    room.write(cells);
-                    room.commit_written();
-                })
-            }
-            Self::Mpmc(tx) if in_place => {
-                tx.reserve(cells.len()).map_err(of_push).map(|mut room| {
-                    room.write(cells);
-                    room.commit_written();
-                })
-            }
-            Self::Spsc(tx) => match tx.push_slice(cells) {
-                Ok(()) => Ok(()),
-                Err(error) => return (error.pushed, Some(of_push(error.cause))),
-            },
-            Self::Mpmc(tx) => match tx.push_slice(cells) {
-                Ok(()) => Ok(()),
-                Err(error) => return (error.pushed, Some(of_push(error.cause))),
-            },
-            Self::Stream(tx) => return write(tx, cells.as_bytes()),
-        };
-        match outcome {
-            Ok(()) => (cells.len(), None),
-            Err(stop) => (0, Some(stop)),
+    /// Pushes them; how many, and why not all.
+    pub(super) fn push(&mut self, cells: &[Cell]) -> (usize, Option<Stop>) {
+        match self {
+            Self::Spsc(tx) => of_slice(tx.push_slice(cells), cells.len()),
+            Self::Mpmc(tx) => of_slice(tx.push_slice(cells), cells.len()),
+            Self::Stream(tx) => write(tx, cells.as_bytes()),
         }
+    }
+
+    /// The same in place, with a while between the writing and the publishing; no more than are pushed at once.
+    pub(super) fn push_in_place(&mut self, cells: &[Cell], dwell: Duration) -> Result<(), Stop> {
+        match self {
+            Self::Spsc(tx) => {
+                let mut room = tx.reserve(cells.len()).map_err(of_push)?;
+                room.write(cells);
+                thread::sleep(dwell);
+                room.commit_written();
+            }
+            Self::Mpmc(tx) => {
+                let mut room = tx.reserve(cells.len()).map_err(of_push)?;
+                room.write(cells);
+                thread::sleep(dwell);
+                room.commit_written();
+            }
+            Self::Stream(tx) => {
+                let bytes = cells.as_bytes();
+                let mut room = tx.reserve(bytes.len()).map_err(of_io)?;
+                let (first, second) = room.as_mut_slices();
+                let cut = first.len();
+                first.copy_from_slice(&bytes[..cut]);
+                second.copy_from_slice(&bytes[cut..]);
+                thread::sleep(dwell);
+                room.commit(bytes.len());
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn finish(self) -> Result<(), Stop> {
@@ -242,6 +132,13 @@ impl Pusher {
             Self::Mpmc(tx) => tx.finish().map_err(of_fault),
             Self::Stream(tx) => tx.close().map_err(of_io),
         }
+    }
+}
+
+fn of_slice(outcome: Result<(), PushSliceError>, all: usize) -> (usize, Option<Stop>) {
+    match outcome {
+        Ok(()) => (all, None),
+        Err(error) => (error.pushed, Some(of_push(error.cause))),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod ends;
 mod limits;
+mod opening;
 mod pushing;
 mod taking;
 
@@ -26,7 +27,7 @@ use super::log::{Journal, Note, now};
 use super::plan::{Kind, Scarce};
 use crate::exit::{Exit, Failure};
 
-pub(super) use ends::type_name;
+pub(super) use opening::type_name;
 
 /// A call that takes longer than this is noted as a wait.
 const LONG: u64 = 1_000_000;
@@ -34,6 +35,10 @@ const LONG: u64 = 1_000_000;
 const LONELY: Duration = Duration::from_micros(300);
 /// One in so many calls has a pause after it, so that rings run empty and full.
 const PAUSES: u64 = 24;
+/// One in so many times, a worker is a while about what it has in hand.
+const DWELLS: u64 = 8;
+/// How many microseconds either takes at most.
+const MICROSECONDS: u64 = 300;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -117,6 +122,19 @@ impl std::fmt::Display for Stop {
     }
 }
 
+fn pause(dice: &mut Dice) -> Duration {
+    Duration::from_micros(dice.some(MICROSECONDS))
+}
+
+/// None at all, mostly.
+fn dwell(dice: &mut Dice) -> Duration {
+    if dice.one_in(DWELLS) {
+        pause(dice)
+    } else {
+        Duration::ZERO
+    }
+}
+
 fn failed(error: impl std::fmt::Display) -> Stop {
     Stop::Failed(error.to_string())
 }
@@ -165,8 +183,7 @@ impl Worker {
     fn between_calls(&mut self) -> Result<(), Stop> {
         if self.dice.one_in(PAUSES) {
             self.journal.flush().map_err(failed)?;
-            let pause = self.dice.some(300);
-            thread::sleep(Duration::from_micros(pause));
+            thread::sleep(pause(&mut self.dice));
         }
         if self.forking.swap(false, Ordering::Relaxed) {
             self.journal.flush().map_err(failed)?;

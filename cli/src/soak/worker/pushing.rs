@@ -1,7 +1,7 @@
 //! A producer at work.
 
 use super::ends::Pusher;
-use super::{Stop, Worker, failed};
+use super::{Stop, Worker, dwell, failed};
 use crate::soak::cell::{Cell, Tag};
 use crate::soak::log::{Note, now};
 
@@ -30,8 +30,9 @@ impl Worker {
     /// One call.
     fn push_some(&mut self, pusher: &mut Pusher, next: &mut u64) -> Result<Option<Stop>, Stop> {
         let count = self.dice.some(self.task.most);
-        let in_place = self.dice.one_in(3);
-        let whole = pusher.is_whole(count as usize, in_place);
+        let in_place = self.dice.one_in(3) && pusher.can_place(count as usize);
+        let whole = in_place || pusher.is_whole(count as usize);
+        let dwell = dwell(&mut self.dice);
         let cells = self.cells(*next, count, whole);
         let note = Note::Push {
             first: *next,
@@ -40,7 +41,14 @@ impl Worker {
         };
         self.journal.put(note).map_err(failed)?;
         let from = now();
-        let (pushed, stop) = pusher.push(&cells, in_place);
+        let (pushed, stop) = if in_place {
+            match pusher.push_in_place(&cells, dwell) {
+                Ok(()) => (cells.len(), None),
+                Err(stop) => (0, Some(stop)),
+            }
+        } else {
+            pusher.push(&cells)
+        };
         self.note_wait(from);
         *next += pushed as u64;
         self.journal.moved = *next;

@@ -2,10 +2,9 @@
 
 use std::io;
 use std::thread;
-use std::time::Duration;
 
 use super::ends::Taker;
-use super::{Stop, Worker, failed};
+use super::{Stop, Worker, dwell, failed};
 use crate::soak::cell::{Cell, Tag};
 use crate::soak::dice::Dice;
 use crate::soak::log::{Journal, Note, now};
@@ -75,9 +74,7 @@ fn hold_on(
 ) -> io::Result<usize> {
     note_cells(journal, tag, cells, again);
     journal.flush()?;
-    if dice.one_in(16) {
-        thread::sleep(Duration::from_micros(dice.some(200)));
-    }
+    thread::sleep(dwell(dice));
     if dice.one_in(8) {
         return Ok(dice.below(cells.len() as u64 + 1) as usize);
     }
