@@ -81,7 +81,22 @@ impl Scene<'_> {
             self.crew[*slot].died = true;
             self.crew[*slot].signal(by)?;
         }
-        let mut noticed = killed;
+        let noticed = self.until_noticed(slots)?;
+        self.bury(slots, by)?;
+        let reaped = slots.iter().filter_map(|slot| self.crew[*slot].end);
+        self.times.deaths.push(Death {
+            ids: slots.iter().map(|slot| self.crew[*slot].id).collect(),
+            killed,
+            noticed,
+            reaped: reaped.map(|end| end.at).max().unwrap_or(noticed),
+            replaced: None,
+        });
+        self.yard.bar.inc(slots.len() as u64);
+        Ok(())
+    }
+
+    /// Waits until the kernel has given back the semaphores of all.
+    fn until_noticed(&self, slots: &[usize]) -> Result<u64, Failure> {
         for slot in slots {
             let wait = [SemOp::wait_zero(self.bystander(*slot))];
             let patience = Some(self.yard.patience);
@@ -90,20 +105,8 @@ impl Scene<'_> {
                     format!("the kernel does not give back a dead worker's semaphore: {error}");
                 return Err(Failure::new(Exit::Other, why));
             }
-            noticed = now();
         }
-        self.bury(slots, by)?;
-        let reaped = slots.iter().filter_map(|slot| self.crew[*slot].end);
-        let reaped = reaped.map(|end| end.at).max().unwrap_or(noticed);
-        self.times.deaths.push(Death {
-            ids: slots.iter().map(|slot| self.crew[*slot].id).collect(),
-            killed,
-            noticed,
-            reaped,
-            replaced: None,
-        });
-        self.yard.bar.inc(slots.len() as u64);
-        Ok(())
+        Ok(now())
     }
 
     fn bury(&mut self, slots: &[usize], by: Signal) -> Result<(), Failure> {
@@ -224,7 +227,9 @@ impl Scene<'_> {
             Ok(scene.crew[slot].catch_up()?.children.len() > before)
         })?;
         self.yard.tally(|tally| tally.forks.children += 1);
-        Ok(Pid::from_raw(self.crew[slot].told.children[before]))
+        let child = self.crew[slot].told.children[before];
+        self.yard.reaper.is_alive(child);
+        Ok(Pid::from_raw(child))
     }
 
     /// A child that stays for a while beside its parent, and then ends or is killed.

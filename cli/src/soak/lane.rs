@@ -14,7 +14,7 @@ use ringpipe::sysv::SemId;
 
 use super::crew::Worker;
 use super::dice::mix;
-use super::judge::{Account, Terms, judge};
+use super::judge::{Account, Terms, Verdict, judge};
 use super::plan::{Epoch, Fault, Kind, LANES, Lane, Plan, Scarce};
 use super::reaper::Reaper;
 use super::report::Tally;
@@ -144,7 +144,7 @@ impl<'a> Scene<'a> {
             self.perform(act).map_err(|failure| {
                 failure.within(&format!("fault {} on worker {}", act.number, act.victim))
             })?;
-            self.publish(0)?;
+            self.publish()?;
         }
         if last {
             self.move_the_rest()?;
@@ -236,9 +236,9 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    /// Tells how many items this lane has moved, besides what past epochs have.
-    fn publish(&self, more: u64) -> Result<(), Failure> {
-        let mut moved = more;
+    /// Tells how many items this lane has moved.
+    fn publish(&self) -> Result<(), Failure> {
+        let mut moved = 0;
         for worker in self.crew.iter().chain(&self.past) {
             if worker.role == Role::Producer {
                 moved += worker.moved()?;
@@ -256,13 +256,13 @@ impl<'a> Scene<'a> {
             return Ok(());
         }
         loop {
-            self.publish(0)?;
+            self.publish()?;
             let before = self.yard.total();
             if before >= self.yard.items {
                 return Ok(());
             }
             self.until("the items move", 0, |scene| {
-                scene.publish(0)?;
+                scene.publish()?;
                 Ok(scene.yard.total() > before)
             })?;
         }
@@ -306,17 +306,10 @@ impl<'a> Scene<'a> {
 
     /// Accounts for every item, and removes the ring.
     fn judge(mut self) -> Result<(), Failure> {
-        self.publish(0)?;
-        let status = self.stage.look();
-        let dropped = status.as_ref().map_or(0, |status| status.tallies.dropped);
-        let terms = Terms {
-            kind: self.lane.kind,
-            capacity: self.epoch.capacity,
-            hold: self.epoch.hold,
-            drops: self.lane.drops,
-            dropped,
-            removed: self.is_removed(),
-        };
+        self.publish()?;
+        let status = self.stage.look().ok();
+        let tallies = status.map(|status| status.tallies).unwrap_or_default();
+        let terms = self.terms(tallies.dropped);
         let workers = self.past.iter_mut().chain(&mut self.crew);
         let accounts = workers
             .map(Worker::account)
@@ -325,37 +318,42 @@ impl<'a> Scene<'a> {
         self.yard.tally(|tally| {
             tally.rounds += 1;
             tally.items.add(&verdict.items);
-            if let Ok(status) = &status {
-                tally.cleared_up.add(&status.tallies);
-            }
+            tally.cleared_up.add(&tallies);
             tally.waits.add(self.lane.name, &self.times, &accounts);
         });
-        let Self {
-            stage,
-            yard,
-            folder,
-            ..
-        } = self;
-        {
-            let _making = yard.making.read();
-            stage.end()?;
-        }
-        fs::remove_dir_all(folder).map_err(|error| Failure::io("remove logs", &error))?;
-        if verdict.wrong.is_empty() {
-            return Ok(());
-        }
-        let wrong = verdict.wrong.join("\n  ");
-        let terms = format!(
-            "{:?}, capacity {}, {}",
-            terms.kind,
-            terms.capacity,
-            style(&terms)
-        );
-        Err(Failure::new(
-            Exit::Other,
-            format!("({terms}):\n  {wrong}\n "),
-        ))
+        self.strike()?;
+        pronounce(&terms, &verdict)
     }
+
+    fn terms(&self, dropped: u64) -> Terms {
+        Terms {
+            kind: self.lane.kind,
+            capacity: self.epoch.capacity,
+            hold: self.epoch.hold,
+            drops: self.lane.drops,
+            dropped,
+            removed: self.is_removed(),
+        }
+    }
+
+    /// Nothing of it is left.
+    fn strike(self) -> Result<(), Failure> {
+        let making = self.yard.making.read();
+        self.stage.end()?;
+        drop(making);
+        fs::remove_dir_all(self.folder).map_err(|error| Failure::io("remove logs", &error))
+    }
+}
+
+/// A failure, if anything is wrong.
+fn pronounce(terms: &Terms, verdict: &Verdict) -> Result<(), Failure> {
+    if verdict.wrong.is_empty() {
+        return Ok(());
+    }
+    let (kind, capacity, style) = (terms.kind, terms.capacity, style(terms));
+    let wrong = verdict.wrong.join("\n  ");
+    let message = format!("({kind:?}, capacity {capacity}, {style}):\n  {wrong}\n ");
+    Err(Failure::new(Exit::Other, message))
 }
 
 fn style(terms: &Terms) -> &'static str {

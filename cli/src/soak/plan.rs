@@ -149,6 +149,12 @@ pub(super) struct Epoch {
     pub(super) acts: Vec<Act>,
 }
 
+impl Epoch {
+    fn ends_in_removal(&self) -> bool {
+        self.acts.last().is_some_and(|act| act.fault.ends_epoch())
+    }
+}
+
 /// All of it, for each of [`LANES`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Plan {
@@ -166,30 +172,31 @@ impl Plan {
         let mut dice = Dice::new(mix(seed));
         let begun = LANES.map(|lane| vec![epoch(&lane, 0, &mut dice)]);
         let mut lanes = begun.to_vec();
-        let mut room = LANES.map(|_| FAULTS_MIN + dice.below(FAULTS_MORE));
+        let mut room = LANES.map(|_| faults(&mut dice));
         let (mut died, mut number) = (0, 0);
         while died < deaths {
             let which = dice.below(LANES.len() as u64) as usize;
             let (lane, epochs) = (&LANES[which], &mut lanes[which]);
             if room[which] == 0 {
-                let next = epochs.len() as u32;
-                epochs.push(epoch(lane, next, &mut dice));
-                room[which] = FAULTS_MIN + dice.below(FAULTS_MORE);
+                begin_next(lane, epochs, &mut dice);
+                room[which] = faults(&mut dice);
             }
             let last = epochs.len() - 1;
-            let now = &mut epochs[last];
-            let mut act = act(lane, now, number, &mut dice);
+            let mut act = act(lane, &epochs[last], number, &mut dice);
             if died + act.fault.deaths() > deaths {
                 act.fault = Fault::Kill { others: Vec::new() };
             }
-            room[which] = if act.fault.ends_epoch() {
-                0
-            } else {
-                room[which] - 1
-            };
+            let over = act.fault.ends_epoch();
+            room[which] = if over { 0 } else { room[which] - 1 };
             died += act.fault.deaths();
             number += 1;
-            now.acts.push(act);
+            epochs[last].acts.push(act);
+        }
+        // What is left of the items needs rings that are there.
+        for (lane, epochs) in LANES.iter().zip(&mut lanes) {
+            if epochs.last().is_some_and(Epoch::ends_in_removal) {
+                begin_next(lane, epochs, &mut dice);
+            }
         }
         Self { seed, lanes }
     }
@@ -205,6 +212,16 @@ impl Plan {
         acts.sort_by_key(|(_, _, act)| act.number);
         acts
     }
+}
+
+/// How many faults an epoch has at most.
+fn faults(dice: &mut Dice) -> u64 {
+    FAULTS_MIN + dice.below(FAULTS_MORE)
+}
+
+fn begin_next(lane: &Lane, epochs: &mut Vec<Epoch>, dice: &mut Dice) {
+    let number = epochs.len() as u32;
+    epochs.push(epoch(lane, number, dice));
 }
 
 fn epoch(lane: &Lane, number: u32, dice: &mut Dice) -> Epoch {

@@ -67,6 +67,11 @@ impl Reaper {
         Ok(pid)
     }
 
+    /// A process of that number is alive: whatever is known of an end is another's.
+    pub(super) fn is_alive(&self, pid: i32) {
+        self.table().remove(&pid);
+    }
+
     /// How it ended, if it has.
     pub(super) fn end(&self, pid: i32) -> Option<End> {
         self.table().get(&pid).copied()

@@ -31,50 +31,19 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn create(path: &Path, lane: &Lane, epoch: &Epoch) -> Result<Self, Error> {
-        let (capacity, name) = (epoch.capacity, type_name());
         let (ring, status) = match lane.kind {
-            Kind::Spsc => {
-                let ring = spsc::Options::new()
-                    .capacity(capacity)
-                    .type_name(name)
-                    .create(path)?;
-                let status = ring.status()?;
-                (Ring::Spsc(ring), status)
-            }
-            Kind::Mpmc => {
-                let policy = if lane.drops {
-                    DeadConsumer::Drop
-                } else {
-                    DeadConsumer::Redeliver
-                };
-                let options = mpmc::Options::new().capacity(capacity).type_name(name);
-                let options = options
-                    .participants(lane.workers() + SPARE)
-                    .dead_consumer(policy);
-                let ring = options.create(path)?;
-                let status = ring.status()?;
-                (Ring::Mpmc(ring), status)
-            }
-            Kind::Stream => {
-                let options = stream::Options::new()
-                    .capacity(capacity * BYTES)
-                    .type_name(name);
-                let fifo = options.participants(lane.workers() + SPARE).create(path)?;
-                let ends = epoch.guard.then(|| fifo.both()).transpose()?;
-                let status = fifo.status()?;
-                (Ring::Stream(fifo, ends.map(Box::new)), status)
-            }
+            Kind::Spsc => spsc_ring(path, epoch)?,
+            Kind::Mpmc => mpmc_ring(path, lane, epoch)?,
+            Kind::Stream => stream_ring(path, lane, epoch)?,
         };
         let path = path.to_owned();
         let missing = || Error::NotFound {
             name: Name::from(&path),
         };
-        let status = status.ok_or_else(missing)?;
-        let ring = Some(ring);
         Ok(Self {
+            status: status.ok_or_else(missing)?,
             path,
-            ring,
-            status,
+            ring: Some(ring),
             kind: lane.kind,
             segment_removed: false,
         })
@@ -196,6 +165,39 @@ impl Drop for Stage {
             let _ = sysv::semctl_rmid(set);
         }
     }
+}
+
+type Made = (Ring, Option<Status>);
+
+fn spsc_ring(path: &Path, epoch: &Epoch) -> Result<Made, Error> {
+    let options = spsc::Options::new().capacity(epoch.capacity);
+    let ring = options.type_name(type_name()).create(path)?;
+    let status = ring.status()?;
+    Ok((Ring::Spsc(ring), status))
+}
+
+fn mpmc_ring(path: &Path, lane: &Lane, epoch: &Epoch) -> Result<Made, Error> {
+    let policy = if lane.drops {
+        DeadConsumer::Drop
+    } else {
+        DeadConsumer::Redeliver
+    };
+    let options = mpmc::Options::new().capacity(epoch.capacity);
+    let options = options
+        .participants(lane.workers() + SPARE)
+        .dead_consumer(policy);
+    let ring = options.type_name(type_name()).create(path)?;
+    let status = ring.status()?;
+    Ok((Ring::Mpmc(ring), status))
+}
+
+fn stream_ring(path: &Path, lane: &Lane, epoch: &Epoch) -> Result<Made, Error> {
+    let options = stream::Options::new().capacity(epoch.capacity * BYTES);
+    let options = options.participants(lane.workers() + SPARE);
+    let fifo = options.type_name(type_name()).create(path)?;
+    let ends = epoch.guard.then(|| fifo.both()).transpose()?;
+    let status = fifo.status()?;
+    Ok((Ring::Stream(fifo, ends.map(Box::new)), status))
 }
 
 fn count(mut pop: impl FnMut() -> Result<Cell, TryPopError>) -> Result<usize, Failure> {

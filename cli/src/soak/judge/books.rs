@@ -42,8 +42,16 @@ struct Feed {
     fates: Vec<Fate>,
 }
 
-/// What a consumer has in hand.
-type Run = (u32, u64, u32, bool);
+/// Items of one producer that came together: its number, the first, how many.
+type Run = (u32, u64, u32);
+
+/// What a consumer is about.
+#[derive(Default)]
+struct Hand {
+    runs: Vec<Run>,
+    /// How many more it may have got than it has noted.
+    asked: u32,
+}
 
 pub(super) struct Books<'a> {
     terms: &'a Terms,
@@ -82,52 +90,54 @@ impl<'a> Books<'a> {
     pub(super) fn enter(&mut self, consumer: &Account) {
         self.reader = format!("consumer #{} (pid {})", consumer.id, consumer.pid);
         self.next.clear();
-        let mut asked = 0;
-        let mut hand: Vec<Run> = Vec::new();
+        let mut hand = Hand::default();
         for note in &consumer.notes {
-            match *note {
-                Note::Take { most } => {
-                    self.settle(&hand);
-                    hand.clear();
-                    asked = most;
-                }
-                Note::Got {
-                    producer,
-                    first,
-                    count,
-                    again,
-                } => {
-                    asked = asked.saturating_sub(count);
-                    if self.receive((producer, first, count, again)) {
-                        hand.push((producer, first, count, again));
-                    }
-                }
-                Note::Released { count } => {
-                    self.release(&hand, count);
-                    hand.clear();
-                    asked = 0;
-                }
-                Note::Bad { first, second } => {
-                    self.verdict.items.torn += 1;
-                    self.wrong(&format!(
-                        "an item that nobody pushed so, or that was cut from its run: {first:#x} {second:#x}"
-                    ));
-                }
-                _ => {}
-            }
+            self.hear(*note, &mut hand);
         }
-        if !consumer.died {
-            self.settle(&hand);
-            return;
-        }
-        if self.terms.hold {
-            self.each(&hand, |fate, _| {
+        if consumer.died && self.terms.hold {
+            self.each(&hand.runs, |fate, _| {
                 fate.doubtful = fate.doubtful.saturating_add(1);
             });
         } else {
-            self.settle(&hand);
+            self.settle(&hand.runs);
         }
-        self.unnoted += u64::from(asked);
+        if consumer.died {
+            self.unnoted += u64::from(hand.asked);
+        }
+    }
+
+    fn hear(&mut self, note: Note, hand: &mut Hand) {
+        match note {
+            Note::Take { most } => {
+                self.settle(&hand.runs);
+                hand.runs.clear();
+                hand.asked = most;
+            }
+            Note::Got {
+                producer,
+                first,
+                count,
+                again,
+            } => {
+                hand.asked = hand.asked.saturating_sub(count);
+                let run = (producer, first, count);
+                if self.is_known(run) {
+                    self.receive(run, again);
+                    hand.runs.push(run);
+                }
+            }
+            Note::Released { count } => {
+                self.release(&hand.runs, count);
+                *hand = Hand::default();
+            }
+            Note::Bad { first, second } => {
+                self.verdict.items.torn += 1;
+                self.wrong(&format!(
+                    "an item that nobody pushed so, or that was cut from its run: {first:#x} {second:#x}"
+                ));
+            }
+            _ => {}
+        }
     }
 
     /// What was taken is done with; what was held would have been released.
@@ -150,7 +160,7 @@ impl<'a> Books<'a> {
             return; // they come again to somebody, who is told so
         }
         let mut index = 0;
-        for (producer, first, len, _) in hand {
+        for (producer, first, len) in hand {
             for number in *first..first + u64::from(*len) {
                 if index >= count {
                     let next = self.next.entry(*producer).or_insert(number);
@@ -164,7 +174,7 @@ impl<'a> Books<'a> {
     /// Does something to each item in hand, which is told its place there.
     fn each(&mut self, hand: &[Run], mut apply: impl FnMut(&mut Fate, u64)) {
         let mut index = 0;
-        for (producer, first, count, _) in hand {
+        for (producer, first, count) in hand {
             let feed = self.feeds.get_mut(producer);
             let fates = feed.map(|feed| &mut feed.fates[*first as usize..][..*count as usize]);
             for fate in fates.into_iter().flatten() {
@@ -174,45 +184,47 @@ impl<'a> Books<'a> {
         }
     }
 
-    /// Items come; says whether they can be at all.
-    fn receive(&mut self, (producer, first, count, again): Run) -> bool {
+    /// Whether there can be such items at all.
+    fn is_known(&mut self, (producer, first, count): Run) -> bool {
         let end = first + u64::from(count);
-        let Some(feed) = self.feeds.get_mut(&producer) else {
-            self.verdict.items.torn += u64::from(count);
-            self.wrong(&format!(
-                "items of a producer #{producer} that there is not"
-            ));
-            return false;
-        };
-        if end > feed.fates.len() as u64 {
-            let pushed = feed.fates.len();
-            self.verdict.items.torn += u64::from(count);
-            self.wrong(&format!(
+        let pushed = self
+            .feeds
+            .get(&producer)
+            .map(|feed| feed.fates.len() as u64);
+        match pushed {
+            Some(pushed) if end <= pushed => return true,
+            Some(pushed) => self.wrong(&format!(
                 "items {first} to {end} of producer #{producer}, which pushed {pushed} at most"
-            ));
-            return false;
+            )),
+            None => self.wrong(&format!(
+                "items of a producer #{producer} that there is not"
+            )),
         }
-        let fates = &mut feed.fates[first as usize..end as usize];
+        self.verdict.items.torn += u64::from(count);
+        false
+    }
+
+    /// Items come, as new ones or again.
+    fn receive(&mut self, run: Run, again: bool) {
+        let (producer, first, count) = run;
+        let end = first + u64::from(count);
+        if again {
+            self.each(&[run], |fate, _| fate.again = fate.again.saturating_add(1));
+            self.verdict.items.delivered_again += u64::from(count);
+            return;
+        }
         let mut twice = 0;
-        for fate in fates {
-            if again {
-                fate.again = fate.again.saturating_add(1);
-            } else {
-                fate.new = fate.new.saturating_add(1);
-                twice += u64::from(fate.new > 1);
-            }
-        }
-        self.verdict.items.delivered_again += if again { u64::from(count) } else { 0 };
+        self.each(&[run], |fate, _| {
+            fate.new = fate.new.saturating_add(1);
+            twice += u64::from(fate.new > 1);
+        });
         if twice > 0 && self.terms.kind == Kind::Mpmc {
             self.verdict.items.duplicated += twice;
             self.wrong(&format!(
                 "items {first} to {end} of producer #{producer} came once more, and as new ones"
             ));
         }
-        if !again {
-            self.follow(producer, first, end);
-        }
-        true
+        self.follow(producer, first, end);
     }
 
     /// New items of a producer come in order.
@@ -278,25 +290,14 @@ impl<'a> Books<'a> {
 
     /// Of the items that never came, as many as can be explained are; the others are lost.
     fn excuse(&mut self, missing: &[String]) {
-        let Terms {
-            kind,
-            capacity,
-            hold,
-            drops,
-            dropped,
-            removed,
-        } = *self.terms;
-        let dropped = if drops && kind == Kind::Mpmc {
-            dropped
+        let count = missing.len() as u64;
+        let gone = count.min(self.may_be_gone());
+        let room = if self.terms.removed {
+            self.terms.capacity as u64
         } else {
             0
         };
-        let unnoted = self.unnoted.saturating_sub(self.returns);
-        let in_hand = if hold { dropped.min(unnoted) } else { unnoted };
-        let in_ring = if removed { capacity as u64 } else { 0 };
-        let count = missing.len() as u64;
-        let gone = count.min(in_hand);
-        let left = (count - gone).min(in_ring);
+        let left = (count - gone).min(room);
         let lost = count - gone - left;
         let items: &mut Items = &mut self.verdict.items;
         items.gone_with_the_dead += gone;
@@ -310,6 +311,25 @@ impl<'a> Books<'a> {
             self.wrong(&format!(
                 "{count} items never came, of which {lost} without any reason"
             ));
+        }
+    }
+
+    /// How many items the dead can have taken with them besides those that they noted.
+    fn may_be_gone(&self) -> u64 {
+        let Terms {
+            kind,
+            capacity,
+            hold,
+            drops,
+            dropped,
+            ..
+        } = *self.terms;
+        let unnoted = self.unnoted.saturating_sub(self.returns);
+        match (hold, drops && kind == Kind::Mpmc) {
+            (false, _) => unnoted,
+            (true, false) => 0,
+            // Whoever clears up may be killed before it has counted what it dropped: one run, of 16 at most.
+            (true, true) => unnoted.min(dropped + capacity.min(16) as u64),
         }
     }
 }
