@@ -9,7 +9,7 @@ use std::time::Duration;
 use std::os::unix::process::CommandExt;
 
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use super::judge::Account;
@@ -172,9 +172,47 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         if !self.has_ended() {
+            // With its children, if it has any: they are of its group. While it was not reaped, that is nobody else's.
+            let _ = killpg(Pid::from_raw(self.pid), Signal::SIGKILL);
             let _ = self.signal(Signal::SIGKILL);
-            let _ = self.signal(Signal::SIGCONT);
             let _ = self.wait(Duration::from_secs(10));
         }
+    }
+}
+
+/// A child that a worker has forked. Killed at the end, whatever happens.
+pub(super) struct Heir {
+    pub(super) pid: i32,
+    reaper: Arc<Reaper>,
+}
+
+impl Heir {
+    /// It is alive.
+    pub(super) fn new(pid: i32, reaper: &Arc<Reaper>) -> Self {
+        reaper.is_alive(pid);
+        let reaper = Arc::clone(reaper);
+        Self { pid, reaper }
+    }
+
+    /// Once its parent has ended, its end is told to us.
+    pub(super) fn was_reaped(&self) -> bool {
+        self.reaper.end(self.pid).is_some()
+    }
+
+    /// Its number is not another's: its parent does not reap, and we tell when we do.
+    pub(super) fn signal(&self, signal: Signal) -> Result<(), Failure> {
+        if self.was_reaped() {
+            return Ok(());
+        }
+        match kill(Pid::from_raw(self.pid), signal) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(error) => Err(Failure::io("signal a forked child", &error.into())),
+        }
+    }
+}
+
+impl Drop for Heir {
+    fn drop(&mut self) {
+        let _ = self.signal(Signal::SIGKILL);
     }
 }

@@ -4,11 +4,11 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use ringpipe::sysv::{self, SemOp};
+use nix::sys::signal::Signal;
+use ringpipe::sysv::{self, Errno, SemOp};
 use ringpipe::{Error, Name};
 
+use super::crew::Heir;
 use super::kernel::{self, Setting};
 use super::lane::Scene;
 use super::log::now;
@@ -100,10 +100,10 @@ impl Scene<'_> {
         for slot in slots {
             let wait = [SemOp::wait_zero(self.bystander(*slot))];
             let patience = Some(self.yard.patience);
-            if let Err(error) = sysv::semtimedop(self.yard.bystander, &wait, patience) {
-                let why =
-                    format!("the kernel does not give back a dead worker's semaphore: {error}");
-                return Err(Failure::new(Exit::Other, why));
+            match sysv::semtimedop(self.yard.bystander, &wait, patience) {
+                Ok(()) => {}
+                Err(Errno::EAGAIN) => return Err(self.hang("the kernel tells of its death", *slot)),
+                Err(error) => return Err(Failure::io("wait for a death", &error.into())),
             }
         }
         Ok(now())
@@ -220,7 +220,7 @@ impl Scene<'_> {
     }
 
     /// Has a worker fork; the child, that is.
-    fn have_child(&mut self, slot: usize) -> Result<Pid, Failure> {
+    fn have_child(&mut self, slot: usize) -> Result<Heir, Failure> {
         let before = self.crew[slot].catch_up()?.children.len();
         self.crew[slot].signal(Signal::SIGUSR1)?;
         self.until("a worker forks", slot, |scene| {
@@ -228,20 +228,19 @@ impl Scene<'_> {
         })?;
         self.yard.tally(|tally| tally.forks.children += 1);
         let child = self.crew[slot].told.children[before];
-        self.yard.reaper.is_alive(child);
-        Ok(Pid::from_raw(child))
+        Ok(Heir::new(child, &self.yard.reaper))
     }
 
     /// A child that stays for a while beside its parent, and then ends or is killed.
     fn fork(&mut self, slot: usize, milliseconds: u64, end: Signal) -> Result<(), Failure> {
         let child = self.have_child(slot)?;
         thread::sleep(Duration::from_millis(milliseconds));
-        signal_child(child, end)?;
+        child.signal(end)?;
         if end == Signal::SIGKILL {
             self.yard.tally(|tally| tally.forks.killed += 1);
         }
         self.until("a forked child ends", slot, |_| {
-            Ok(matches!(state(child.as_raw()), None | Some('Z' | 'X')))
+            Ok(matches!(state(child.pid), None | Some('Z' | 'X')))
         })
     }
 
@@ -252,11 +251,8 @@ impl Scene<'_> {
         self.yard
             .tally(|tally| tally.forks.outlived_their_parent += 1);
         thread::sleep(Duration::from_millis(milliseconds));
-        signal_child(child, Signal::SIGTERM)?;
-        let reaper = std::sync::Arc::clone(&self.yard.reaper);
-        self.until("an orphan ends", slot, |_| {
-            Ok(reaper.end(child.as_raw()).is_some())
-        })
+        child.signal(Signal::SIGTERM)?;
+        self.until("an orphan ends", slot, |_| Ok(child.was_reaped()))
     }
 
     fn begin_with_too_little(&mut self, slot: usize, lack: Scarce) -> Result<(), Failure> {
@@ -323,13 +319,6 @@ impl Scene<'_> {
             }
         }
         Ok(())
-    }
-}
-
-fn signal_child(child: Pid, signal: Signal) -> Result<(), Failure> {
-    match kill(child, signal) {
-        Ok(()) | Err(nix::Error::ESRCH) => Ok(()),
-        Err(error) => Err(Failure::io("signal a forked child", &error.into())),
     }
 }
 
