@@ -45,6 +45,17 @@ fn every_item_is_accounted_for() {
 }
 
 #[test]
+fn as_many_items_are_moved_as_were_asked_for() {
+    let case = Case::new();
+    let args = ["soak", "--deaths", "1", "--items", "60000", "--json"];
+    let told = case.json(&args);
+    assert!(
+        told["items"]["pushed"].as_u64().unwrap() >= 60_000,
+        "{told}"
+    );
+}
+
+#[test]
 fn a_seed_gives_the_same_plan_again() {
     let case = Case::new();
     let plan = |seed| {
