@@ -145,6 +145,22 @@ pub enum Error {
         /// The kernel's answer.
         source: Errno,
     },
+    /// Another user made the ring, and nobody has said that he is trusted.
+    ///
+    /// Told by who *made* the segment (its `cuid`), which the kernel keeps and nobody can change; its owner (`uid`) is whom the
+    /// creator names.
+    #[error(
+        "{name} was made by uid {uid}, and this process is uid {ours}: who makes a ring can spoil all that goes through it; \
+         if that user is trusted, say so when opening it (`Options::trust_uid({uid})`, `--trust-uid {uid}`), else take another name"
+    )]
+    ForeignOwner {
+        /// The name asked for.
+        name: Name,
+        /// Who made the ring.
+        uid: u32,
+        /// The effective user of this process.
+        ours: u32,
+    },
     /// A limit of the kernel is reached.
     #[error("{what} (now {limit} = {value}); {advice}")]
     Limit {
@@ -273,6 +289,8 @@ impl Error {
             Self::BadCapacity { .. } | Self::BadLimit { .. } | Self::BadName { .. } => {
                 Errno::EINVAL
             }
+            // As for a FIFO of another user in a folder like /tmp (fs.protected_fifos).
+            Self::ForeignOwner { .. } => Errno::EACCES,
             Self::PermissionDenied { source, .. }
             | Self::Limit { source, .. }
             | Self::Call { source, .. } => *source,

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::item::Item;
 use crate::memory::{ALIGN_MAX, Crew, Expected, Extent, Region};
 use crate::name::Name;
-use crate::segment::{self, Access, Pages, Plan, Segment};
+use crate::segment::{self, Access, Pages, Plan, Segment, Trust};
 use crate::sync::Arc;
 
 /// Which kind of ring [`Options`] are for: [`spsc::Kind`](crate::spsc::Kind), [`mpmc::Kind`](crate::mpmc::Kind) or
@@ -55,6 +55,7 @@ pub struct Options<K> {
     type_name: String,
     pub(crate) crew: Crew,
     access: Access,
+    trust: Trust,
     pages: Pages,
     kind: PhantomData<K>,
 }
@@ -66,6 +67,7 @@ impl<K: RingKind> fmt::Debug for Options<K> {
             .field("type_name", &self.type_name)
             .field("crew", &self.crew)
             .field("access", &self.access)
+            .field("trust", &self.trust)
             .field("pages", &self.pages)
             .finish()
     }
@@ -78,7 +80,8 @@ impl<K: RingKind> Default for Options<K> {
 }
 
 impl<K: RingKind> Options<K> {
-    /// Capacity 1024 (of a stream, [`DEFAULT_CAPACITY`](crate::stream::DEFAULT_CAPACITY)), mode 0600, owner and group of the process, no type name, memory allocated at creation.
+    /// Capacity 1024 (of a stream, [`DEFAULT_CAPACITY`](crate::stream::DEFAULT_CAPACITY)), mode 0600, owner and group of the process, no type name, memory allocated at creation;
+    /// nobody trusted but the own user.
     pub fn new() -> Self {
         Self {
             capacity: K::CAPACITY,
@@ -92,6 +95,7 @@ impl<K: RingKind> Options<K> {
                 uid: None,
                 gid: None,
             },
+            trust: Trust::Own,
             pages: Pages {
                 prefault: true,
                 lock: false,
@@ -116,7 +120,8 @@ impl<K: RingKind> Options<K> {
 
     /// The permission bits of the ring, such as 0o660. They are taken as they are: the umask does not apply.
     ///
-    /// Both sides need to read and write, also the consumer. Of use to creators only.
+    /// Both sides need to read and write, also the consumer; and another user needs to trust who creates it: see
+    /// [`Options::trust_uid`]. Of use to creators only.
     pub fn mode(mut self, mode: u32) -> Self {
         self.access.mode = mode & 0o777;
         self
@@ -131,6 +136,26 @@ impl<K: RingKind> Options<K> {
     /// Gives the ring to that group. Needs the permission to do so. Of use to creators only.
     pub fn gid(mut self, gid: u32) -> Self {
         self.access.gid = Some(gid);
+        self
+    }
+
+    /// Opens also what that user has made. Of use to openers only; of several calls the last one counts.
+    ///
+    /// A ring that another user has made is refused unless this is asked for, with [`Error::ForeignOwner`], also if the mode would allow
+    /// it, and to root too: who made a segment can write into it as long as it exists, and may have put it where others
+    /// look for their own, as anybody can in /tmp. It counts who *made* it, as the kernel keeps it (`cuid`, see shmctl(2)), not whose it is
+    /// now: [`Options::uid`] can name a victim. Whoever only looks or removes ([`status`](crate::status), [`list`](crate::list),
+    /// [`remove`](crate::remove), [`collect`](crate::collect)) takes no part, and needs no trust.
+    ///
+    /// Trust does not make a peer harmless: it may still send anything, or nothing.
+    pub fn trust_uid(mut self, uid: u32) -> Self {
+        self.trust = Trust::Also(uid);
+        self
+    }
+
+    /// Opens what anybody has made, as far as its mode allows: see [`Options::trust_uid`]. Of use to openers only.
+    pub fn trust_any_uid(mut self) -> Self {
+        self.trust = Trust::Any;
         self
     }
 
@@ -162,7 +187,7 @@ impl<K: RingKind> Options<K> {
     }
 
     pub(crate) fn open_segment<T: Item>(&self, name: &Name) -> Result<Segment, Error> {
-        segment::open(name, &self.plan::<T>().expected)
+        segment::open(name, &self.plan::<T>())
     }
 
     pub(crate) fn open_or_create_segment<T: Item>(&self, name: &Name) -> Result<Segment, Error> {
@@ -204,6 +229,7 @@ impl<K: RingKind> Options<K> {
             capacity: self.capacity,
             crew: self.crew,
             access: self.access,
+            trust: self.trust,
             pages: self.pages,
         }
     }

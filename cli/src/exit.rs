@@ -47,7 +47,7 @@ impl Exit {
             Self::PeerGone => "the other side died, gave up or left before the end",
             Self::NotFound => "there is no such ring (any more)",
             Self::Taken => "the name, or the role in the ring, is taken",
-            Self::Denied => "permission denied",
+            Self::Denied => "permission denied, or another user made the ring and is not trusted",
             Self::Limit => "a limit of the kernel is reached, or it lacks what rings need",
             Self::Unfit => {
                 "not a ring, or one that is half made, corrupt, for other items or of another version"
@@ -71,7 +71,7 @@ impl Exit {
             | Error::WrongVersion { .. }
             | Error::WrongType { .. }
             | Error::Corrupt { .. } => Self::Unfit,
-            Error::PermissionDenied { .. } => Self::Denied,
+            Error::PermissionDenied { .. } | Error::ForeignOwner { .. } => Self::Denied,
             Error::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Self::Denied
             }

@@ -218,6 +218,7 @@ impl<T: Item> Ring<T> {
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::Stale`], [`Error::WrongType`], [`Error::WrongVersion`],
+    /// [`Error::ForeignOwner`] when another user made it (see [`Options::trust_uid`]),
     /// [`Error::PermissionDenied`], [`Error::Corrupt`] and others that say why it is no ring for `T`.
     pub fn open(name: impl Into<Name>) -> Result<Self, Error> {
         Options::new().open(name)

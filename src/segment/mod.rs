@@ -31,9 +31,9 @@ use crate::memory::{Crew, Expected, Extent, Facts, Region, extent};
 use crate::name::Name;
 use crate::parking::Semaphores;
 use crate::sync::{Arc, Ordering};
-use crate::sys::Errno;
 use crate::sys::sem::SemId;
 use crate::sys::shm::{self, ShmId, ShmStat};
+use crate::sys::{Errno, proc};
 
 /// What the header's `removed` says.
 mod note {
@@ -53,6 +53,38 @@ pub(crate) struct Access {
     pub(crate) gid: Option<u32>,
 }
 
+/// Whose rings an opener takes part in.
+///
+/// Whoever makes a ring can write into it, whatever its mode says, for as long as anybody uses it; and may have put it
+/// under a name where its victim looks for its own. So what others have made is opened only if that was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Those that its own user has made.
+    #[default]
+    Own,
+    /// Those that this user has made, too.
+    Also(u32),
+    /// Those of all users; also for who only looks.
+    Any,
+}
+
+impl Trust {
+    /// Refuses a segment that was made by somebody who is not trusted.
+    ///
+    /// By its creator, which the kernel keeps: its owner may be anybody whom the creator has named.
+    fn check(self, name: &Name, known: &ShmStat) -> Result<(), Error> {
+        let (uid, ours) = (known.cuid, proc::effective_uid());
+        if self == Self::Any || self == Self::Also(uid) || uid == ours {
+            return Ok(());
+        }
+        Err(Error::ForeignOwner {
+            name: name.clone(),
+            uid,
+            ours,
+        })
+    }
+}
+
 /// How a ring's memory is had.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pages {
@@ -70,6 +102,7 @@ pub(crate) struct Plan {
     pub(crate) capacity: usize,
     pub(crate) crew: Crew,
     pub(crate) access: Access,
+    pub(crate) trust: Trust,
     pub(crate) pages: Pages,
 }
 
@@ -98,7 +131,7 @@ const TRIES: u32 = 100;
 /// Opens a ring, or creates it if there is none or a stale name only.
 pub(crate) fn open_or_create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
     for _ in 0..TRIES {
-        match open(name, &plan.expected) {
+        match open(name, plan) {
             Err(Error::NotFound { .. } | Error::Stale { .. } | Error::NotReady { .. }) => {}
             opened => return opened,
         }
@@ -107,7 +140,7 @@ pub(crate) fn open_or_create(name: &Name, plan: &Plan) -> Result<Segment, Error>
             created => return created,
         }
     }
-    open(name, &plan.expected)
+    open(name, plan)
 }
 
 /// What a file would say that leads to that segment.

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::rendezvous::{self, Found, Record};
-use super::{Segment, kind, limits, remove, stat};
+use super::{Plan, Segment, Trust, kind, limits, remove, stat};
 use crate::error::Error;
 use crate::memory::{Expected, Facts, Region, Unfit};
 use crate::name::Name;
@@ -24,16 +24,16 @@ const LOOK: Duration = Duration::from_millis(1);
 const SUPPORTED: u32 = 1;
 
 /// Opens the ring of that name, whatever its items are: to use it, or only to look at it.
-pub(crate) fn probe(name: &Name, flags: ShmAtFlags) -> Result<Segment, Error> {
+pub(crate) fn probe(name: &Name, trust: Trust, flags: ShmAtFlags) -> Result<Segment, Error> {
     let (name, id, cookie) = find(name)?;
-    let (region, facts) = attach_ready(&name, id, cookie, flags)?;
+    let (region, facts) = attach_ready(&name, id, cookie, trust, flags)?;
     Ok(Segment::of_region(name, id, facts, region))
 }
 
-/// Opens the ring of that name, if it is made for such items.
-pub(crate) fn open(name: &Name, wanted: &Expected) -> Result<Segment, Error> {
-    let segment = probe(name, ShmAtFlags::empty())?;
-    compare(&segment.name, &segment.facts.expected, wanted)?;
+/// Opens the ring of that name, if it is made for such items, and by somebody who is trusted.
+pub(crate) fn open(name: &Name, plan: &Plan) -> Result<Segment, Error> {
+    let segment = probe(name, plan.trust, ShmAtFlags::empty())?;
+    compare(&segment.name, &segment.facts.expected, &plan.expected)?;
     check_set(&segment)?;
     Ok(segment)
 }
@@ -131,6 +131,7 @@ fn attach_ready(
     name: &Name,
     id: ShmId,
     cookie: Option<[u64; 2]>,
+    trust: Trust,
     flags: ShmAtFlags,
 ) -> Result<(Region, Facts), Error> {
     let start = Instant::now();
@@ -143,6 +144,8 @@ fn attach_ready(
                 why: "its segment is gone, and another has its id",
             });
         }
+        // Anew: now that it is attached, the id means this segment. And before it is waited for, or anything in it believed.
+        trust.check(name, &account(name, id)?)?;
         let Some(region) = region else {
             return Err(Error::NotARing {
                 name: name.clone(),

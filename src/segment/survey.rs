@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use super::participants::{self, Participant, Tallies};
-use super::{Segment, kind, note, open};
+use super::{Segment, Trust, kind, note, open};
 use crate::error::Error;
 use crate::memory::Region;
 use crate::memory::Unfit;
@@ -124,7 +124,7 @@ pub fn list() -> Result<Vec<Status>, Error> {
 pub(crate) fn status(name: &Name) -> Result<Status, Error> {
     let id = match name {
         Name::Id(id) => *id, // also of a ring that is not ready
-        _ => open::probe(name, ShmAtFlags::READ_ONLY)?.id,
+        _ => open::probe(name, Trust::Any, ShmAtFlags::READ_ONLY)?.id,
     };
     look(id)?.ok_or_else(|| Error::NotFound { name: name.clone() })
 }

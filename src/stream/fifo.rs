@@ -69,7 +69,7 @@ impl Fifo {
     /// # Errors
     ///
     /// [`Error::NotFound`], [`Error::Stale`], [`Error::WrongType`], [`Error::WrongVersion`], [`Error::PermissionDenied`],
-    /// [`Error::Corrupt`].
+    /// [`Error::ForeignOwner`] when another user made it (see [`Options::trust_uid`]), [`Error::Corrupt`].
     pub fn open(name: impl Into<Name>) -> Result<Self, Error> {
         Options::new().open(name)
     }

@@ -27,6 +27,12 @@ pub(crate) fn boot_id() -> io::Result<[u8; 16]> {
     Ok(number.to_be_bytes())
 }
 
+/// The user in whose name this thread acts: the kernel makes it the creator of what the thread makes.
+pub(crate) fn effective_uid() -> u32 {
+    // SAFETY: takes nothing, gives a number, and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
 /// Random bytes from the kernel. At early boot it sleeps until there is enough entropy.
 pub(crate) fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
     const { assert!(N <= 256, "getrandom may stop short above 256 bytes") };

@@ -60,6 +60,12 @@ pub(crate) const PERMISSIONS: Difference = Difference {
     why: "either changes positions in the segment, and reads the other's",
 };
 
+pub(crate) const FOREIGN: Difference = Difference {
+    rule: "F6",
+    what: "what another user made is opened only by who says so",
+    why: "who made a ring can write into it whatever its mode, and it may lie where others look for their own",
+};
+
 pub(crate) const UMASK: Difference = Difference {
     rule: "F6",
     what: "the mode asked for is the mode, whatever the umask",
@@ -96,7 +102,7 @@ pub(crate) const EXEC: Difference = Difference {
     why: "execve(2) keeps the undo of semaphores, which is how an end closes by itself",
 };
 
-const ALL: [Difference; 13] = [
+const ALL: [Difference; 14] = [
     BAD_BUFFER,
     SIGPIPE,
     DEFAULT_CAPACITY,
@@ -104,6 +110,7 @@ const ALL: [Difference; 13] = [
     NONBLOCKING_IN_CHILD,
     TWO_HANDLES,
     PERMISSIONS,
+    FOREIGN,
     UMASK,
     TRUNCATION,
     OPEN_GOES_ON,

@@ -140,7 +140,9 @@ impl Fifo for stream::Fifo {
     }
 
     fn find(path: &Path) -> io::Result<Self> {
-        Self::open(path).map_err(as_of_a_pipe)
+        // Whoever made it: see the differences.
+        let found = Options::new().trust_any_uid().open(path);
+        found.map_err(as_of_a_pipe)
     }
 
     fn reader(&self) -> io::Result<Reader> {

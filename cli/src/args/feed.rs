@@ -2,7 +2,7 @@
 
 use ringpipe::Name;
 
-use super::name_parser;
+use super::{Trust, name_parser};
 use crate::size::{parse_len, parse_mode, parse_record};
 
 /// A stream or ring, and how to make it if it does not exist.
@@ -17,6 +17,8 @@ pub(crate) struct Endpoint {
     /// Its permission bits, if it has to be created. Both sides need to read and write.
     #[arg(long, value_name = "OCTAL", default_value = "600", value_parser = parse_mode)]
     pub(crate) mode: u32,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
 }
 
 /// How a ring is shared.
@@ -56,6 +58,7 @@ Examples:
   tar c . | ringpipe send /tmp/files
   ringpipe send key:0x2a --capacity 16M --mode 660 < big.log
   producer | ringpipe send /tmp/feed --persist     # goes on while the receiver restarts
+  ringpipe send /run/feed --trust-uid 1000 < log   # into a stream that user 1000 made
   ringpipe send /tmp/jobs --mpmc --record 64 < jobs &     # one of several senders
   sensor | ringpipe send /tmp/readings --mpmc --record 32 --pad")]
 pub(crate) struct Send {

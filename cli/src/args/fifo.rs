@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use ringpipe::Name;
 
-use super::name_parser;
+use super::{Trust, name_parser};
 use crate::size::{parse_len, parse_mode};
 
 /// Copy a stream to standard output, or standard input into it, as cat(1) does with a FIFO.
@@ -30,6 +30,8 @@ pub(crate) struct Cat {
     /// Copy standard input into the stream.
     #[arg(long)]
     pub(crate) to: bool,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
 }
 
 /// Create streams, as mkfifo(1) does FIFOs.
@@ -63,11 +65,14 @@ pub(crate) struct Mkfifo {
 #[command(after_help = "\
 Examples:
   ringpipe chat /tmp/talk
-  ringpipe chat --mode 666 /tmp/talk        # with another user")]
+  ringpipe chat --mode 666 /tmp/talk          # with another user,
+  ringpipe chat --trust-uid 1000 /tmp/talk    # who trusts the first, user 1000")]
 pub(crate) struct Chat {
     /// Where to meet.
     pub(crate) path: PathBuf,
     /// The streams' permission bits, for whoever comes first. Both sides need to read and write.
     #[arg(short, long, value_name = "OCTAL", default_value = "600", value_parser = parse_mode)]
     pub(crate) mode: u32,
+    #[command(flatten)]
+    pub(crate) trust: Trust,
 }

@@ -2,7 +2,7 @@
 
 mod feed;
 mod fifo;
-mod soak;
+mod trust;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use ringpipe::Name;
 
 pub(crate) use feed::{Endpoint, Recv, Send};
 pub(crate) use fifo::{Cat, Chat, Mkfifo};
-pub(crate) use soak::{Soak, SoakWorker};
+pub(crate) use trust::Trust;
 
 use crate::exit;
 use crate::size::{parse_len, parse_size};

@@ -49,8 +49,8 @@ impl Table {
         back.push(".back");
         Ok(Self {
             path: order.path.clone(),
-            there: open(&order.path, order.mode)?,
-            back: open(Path::new(&back), order.mode)?,
+            there: open(&order.path, order)?,
+            back: open(Path::new(&back), order)?,
         })
     }
 
@@ -188,9 +188,9 @@ impl Table {
 }
 
 /// Finds or makes a stream that is for chats only; not one that is just being removed.
-fn open(path: &Path, mode: u32) -> Result<Fifo, Error> {
-    let options = Options::new().capacity(CAPACITY).mode(mode);
-    let options = options.participants(2).type_name("chat");
+fn open(path: &Path, order: &Chat) -> Result<Fifo, Error> {
+    let options = Options::new().capacity(CAPACITY).mode(order.mode);
+    let options = order.trust.put(options).participants(2).type_name("chat");
     let start = Instant::now();
     loop {
         match options.open_or_create(path) {

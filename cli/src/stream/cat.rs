@@ -17,16 +17,20 @@ pub(crate) fn cat(order: &Cat) -> Result<(), Failure> {
 
 fn read(order: &Cat) -> Result<(), Failure> {
     let signals = Signals::watch()?;
-    let fifo = Fifo::open(&order.name)?;
+    let fifo = find(order)?;
     let opened = outlet::open(&fifo)?;
     let mut outlet = Outlet::new(fifo, opened, signals)?;
     while outlet.step()? != Step::End {}
     Ok(())
 }
 
+fn find(order: &Cat) -> Result<Fifo, Error> {
+    order.trust.put(Options::new()).open(&order.name)
+}
+
 fn write(order: &Cat) -> Result<(), Failure> {
     let signals = Signals::watch()?;
-    let fifo = Fifo::open(&order.name)?;
+    let fifo = find(order)?;
     let Some(writer) = inlet::open(&fifo, &signals)? else {
         return Err(Error::NotFound {
             name: order.name.clone(),

@@ -75,10 +75,9 @@ trait Shared: Sized {
 
 impl Shared for Fifo {
     fn open_or_create(endpoint: &Endpoint) -> Result<Self, Error> {
-        Options::new()
-            .capacity(endpoint.capacity)
-            .mode(endpoint.mode)
-            .open_or_create(&endpoint.name)
+        let options = Options::new().capacity(endpoint.capacity);
+        let options = endpoint.trust.put(options.mode(endpoint.mode));
+        options.open_or_create(&endpoint.name)
     }
 
     fn name(&self) -> Option<&Name> {
@@ -160,6 +159,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+    use crate::args::Trust;
 
     #[test]
     fn who_gets_a_role_in_a_stream_that_is_removed_meanwhile_starts_over() {
@@ -168,6 +168,7 @@ mod tests {
             name: folder.path().join("ring").into(),
             capacity: 4096,
             mode: 0o600,
+            trust: Trust::default(),
         };
         let times = Cell::new(0);
         let (fifo, role) = join(&endpoint, |fifo: &Fifo| {

@@ -146,10 +146,29 @@ fn no_permission_is_6() {
     }
     let told = case.start_with(as_nobody(&case, &["stat", &shared])).wait();
     assert_eq!(told.code, Some(0), "{}", told.err);
+    // Somebody else made it.
+    let (cat, records) = (["cat", "--to"], ["recv", "--trust-uid", "1"]);
+    for args in [
+        &["send"][..],
+        &["recv"],
+        &["chat"],
+        &["cat"],
+        &cat,
+        &records,
+    ] {
+        let told = case
+            .start_with(as_nobody(&case, &[args, &[&shared]].concat()))
+            .wait();
+        expect(&told, 6, "--trust-uid 0");
+    }
     // It may receive, but neither the name nor the segment is its own to remove.
     let expected = [
-        (&["recv", "--keep"][..], 0, ""),
-        (&["recv"], 6, "only its stream cannot be removed"),
+        (&["recv", "--trust-uid", "0", "--keep"][..], 0, ""),
+        (
+            &["recv", "--trust-uid", "any"],
+            6,
+            "only its stream cannot be removed",
+        ),
     ];
     for (args, code, why) in expected {
         let sender = case.start(&["send", &shared]);

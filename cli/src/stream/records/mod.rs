@@ -58,11 +58,9 @@ pub(crate) fn no_such_size() -> String {
 
 impl<const N: usize> Shared for Ring<[u8; N]> {
     fn open_or_create(endpoint: &Endpoint) -> Result<Self, Error> {
-        Options::new()
-            .capacity(endpoint.capacity / N)
-            .mode(endpoint.mode)
-            .type_name("records")
-            .open_or_create(&endpoint.name)
+        let options = Options::new().capacity(endpoint.capacity / N);
+        let options = options.mode(endpoint.mode).type_name("records");
+        endpoint.trust.put(options).open_or_create(&endpoint.name)
     }
 
     fn name(&self) -> Option<&Name> {
