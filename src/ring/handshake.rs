@@ -116,12 +116,18 @@ pub(crate) fn forget_sleepers(control: &Control, role: Role) {
     sleepers(control, role).store(0, Ordering::Relaxed);
 }
 
+/// How often a change is tried anew because the peer was faster. More is no ring's doing: somebody changes the count all the time.
+const TRIES: u32 = 1 << 16;
+
 /// Takes one number off the sleepers of `role`; `false` when there is none.
 fn take_off(control: &Control, role: Role) -> bool {
     let sleepers = sleepers(control, role);
     // Relaxed throughout: the count alone matters; what is waited for travels on E1 and E2.
     let mut n = sleepers.load(Ordering::Relaxed);
-    while n > 0 {
+    for _ in 0..TRIES {
+        if n == 0 {
+            break;
+        }
         match sleepers.compare_exchange_weak(n, n - 1, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => return true,
             Err(now) => n = now,
@@ -226,7 +232,9 @@ impl Waiter<'_> {
             }
             let end = self.parking.sleep(self.role, until, reach)?;
             take_off(self.control, self.role);
-            if let Some(stop) = self.patience.ending(end) {
+            // A wake-up comes before a deadline that has passed meanwhile, and there may be no end of them.
+            let late = until.is_some_and(parking::passed).then_some(Stop::TimedOut);
+            if let Some(stop) = self.patience.ending(end).or(late) {
                 return look()?.ok_or(stop);
             }
         }

@@ -94,13 +94,25 @@ pub(crate) fn known_gone(control: &Control, role: Role) -> bool {
     word(&control.roster, role).load(Ordering::Relaxed) & 2 != 0
 }
 
+/// How often a change is tried anew because another was faster. More is no ring's doing: somebody changes the word all the time.
+const TRIES: u32 = 1 << 16;
+
+/// Enters the next holder; what the word said of the one before.
+fn enter_next(control: &Control, role: Role) -> Entry {
+    let mut last = entry(control, role);
+    for _ in 0..TRIES {
+        match replace(control, role, last, last.successor()) {
+            Ok(()) => break,
+            Err(now) => last = now,
+        }
+    }
+    last
+}
+
 /// Enters a new holder. Only whoever has just attached calls this.
 pub(crate) fn enter(control: &Control, role: Role) {
-    let mut last = entry(control, role);
-    // Fails when a peer notes the predecessor's death meanwhile, so that this death is counted once.
-    while let Err(now) = replace(control, role, last, last.successor()) {
-        last = now;
-    }
+    // A peer may note the predecessor's death meanwhile: so this death is counted once.
+    let last = enter_next(control, role);
     if last.state == State::Attached {
         count_death(control, role);
     }
@@ -118,10 +130,7 @@ fn replace(control: &Control, role: Role, old: Entry, new: Entry) -> Result<(), 
 
 /// Enters one more holder of a role that several may hold. Their deaths are counted by who clears up after them.
 pub(crate) fn enter_shared(control: &Control, role: Role) {
-    let mut last = entry(control, role);
-    while let Err(now) = replace(control, role, last, last.successor()) {
-        last = now;
-    }
+    enter_next(control, role);
 }
 
 /// Notes that nobody holds a shared role any more, unless somebody has come since `last` was read.

@@ -17,6 +17,9 @@ const PER_WORD: usize = 32;
 /// Words that are looked at whether they are in use or not.
 const FEW: usize = if cfg!(loom) { 1 } else { 2 };
 
+/// How often a change is tried anew because others were faster. More is no ring's doing: somebody changes the word all the time.
+const TRIES: u32 = 1 << 16;
+
 /// How a sleeper found its bits when it took them off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
@@ -113,7 +116,7 @@ pub(crate) fn promise(
         .enumerate()
         .find_map(|(n, word)| {
             let mut now = word.load(Ordering::Relaxed);
-            loop {
+            for _ in 0..TRIES {
                 let (bit, number) = admitted(n, now & ANNOUNCED)?;
                 let (from, to) = (1_u64 << bit, 1_u64 << (bit + PER_WORD));
                 match exchange(word, now, now & !from | to) {
@@ -121,6 +124,7 @@ pub(crate) fn promise(
                     Err(other) => now = other,
                 }
             }
+            None
         })
 }
 
@@ -128,7 +132,7 @@ pub(crate) fn promise(
 pub(crate) fn take_back(crowd: &Crowd, role: Role, words: usize) -> bool {
     berths(crowd, role)[..words].iter().any(|word| {
         let mut now = word.load(Ordering::Relaxed);
-        loop {
+        for _ in 0..TRIES {
             let promised = now & !ANNOUNCED;
             let lowest = promised & promised.wrapping_neg();
             if lowest == 0 {
@@ -139,6 +143,7 @@ pub(crate) fn take_back(crowd: &Crowd, role: Role, words: usize) -> bool {
                 Err(other) => now = other,
             }
         }
+        false
     })
 }
 

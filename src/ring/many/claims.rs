@@ -12,16 +12,20 @@ use crate::ring::crew::{Sight, count};
 use crate::ring::{Fault, Role, spin};
 use crate::sync::Ordering;
 
-/// How often an operation starts over because others were faster: each time one of them got on. More is no ring's doing.
-///
-/// Standing back between them, so many take some hundred milliseconds.
-const LOSSES: u32 = if cfg!(fuzzing) { 1 << 6 } else { 1 << 14 };
+/// How many words an operation passes, that others have claimed or that it has put away. More is no ring's doing.
+const TRIES: u32 = 1 << 20;
+
+/// How often it starts over because others were faster: each time one of them got on. Fewer, since it stands back each time.
+const LOSSES: u32 = 1 << 16;
 
 impl Member {
     /// Claims slots to write, or says what is in the way.
     pub(super) fn look_free(&mut self, wish: Wish) -> Result<Sight<Hold>, Fault> {
         let mut lost = 0;
-        for _ in 0..STEPS + LOSSES {
+        for _ in 0..TRIES {
+            if lost == LOSSES {
+                break;
+            }
             let place = self.frontier.place;
             let word = self.crew().word(place);
             if word == Word::free(place.lap) {
@@ -158,7 +162,10 @@ impl Member {
             return Ok(Sight::Found(hold));
         }
         let mut lost = 0;
-        for _ in 0..STEPS + LOSSES {
+        for _ in 0..TRIES {
+            if lost == LOSSES {
+                break;
+            }
             let place = self.frontier.place;
             let word = self.crew().word(place);
             if word == Word::full(place.lap) {
