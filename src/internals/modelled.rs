@@ -396,7 +396,7 @@ impl Stream {
 
     /// The same, but only while somebody is in the other role.
     pub fn join_peers(&self, role: Role) -> Result<Option<Party>, Vain> {
-        match self.place.join_peers(role) {
+        match self.place.join_peers(role, None) {
             Ok(member) => Ok(Some(Party { member, seen: 0 })),
             Err(Refusal::Full) => Ok(None),
             Err(Refusal::NoPeer) => Err(Vain::Gone),

@@ -12,7 +12,7 @@ use crate::error::{Error, Fault};
 use crate::halt::after;
 use crate::mpmc::Peers;
 use crate::name::Name;
-use crate::parking::{Deadline, Vouched};
+use crate::parking::{self, Deadline, Vouched};
 use crate::ring::crew::Sight;
 use crate::ring::turns::{Member, Place, Refusal};
 use crate::ring::{Patience, PeerLoss, Role, Strategy, roster};
@@ -22,6 +22,9 @@ use crate::sys::fork::{self, Incarnation};
 
 /// How long a nonblocking operation waits for another's to be done with the turn.
 const COURTESY: Duration = Duration::from_millis(1);
+
+/// How long an open that does not wait waits for others that are about to open, and were stopped in the middle.
+pub(super) const OPENING: Duration = Duration::from_secs(1);
 
 /// How many bytes are copied before the other side may begin with them.
 pub(super) const SHARE: usize = 32 << 10;
@@ -77,7 +80,7 @@ impl End {
         segment: Option<Arc<Segment>>,
     ) -> Result<Self, Error> {
         let (member, _) = place
-            .join(role, None)
+            .join(role, after(OPENING))
             .map_err(|refusal| refused(refusal, place, || Name::Private))?;
         Ok(Self::new(member, role, place.clone(), ways, segment))
     }
@@ -260,7 +263,8 @@ impl End {
         let mut patience = self.patience(false);
         loop {
             let bits = self.readiness()?;
-            if !bits.is_empty() {
+            // What was waited for may be gone again, and so on for ever.
+            if !bits.is_empty() || until.is_some_and(parking::passed) {
                 return Ok(bits);
             }
             let unmet = self.unmet.filter(|seen| *seen == self.member.peers_ever());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::end::{End, refused};
+use super::end::{End, OPENING, refused};
 use super::halt::Halt;
 use super::ways::Ways;
 use super::{Options, Reader, Writer, place_of};
@@ -14,9 +14,6 @@ use crate::ring::Role;
 use crate::ring::turns::{Place, Refusal};
 use crate::segment::{self, Segment, Status};
 use crate::sync::Arc;
-
-/// How long an open that does not wait waits for others that are about to open, and were stopped in the middle.
-const OPENING: Duration = Duration::from_secs(1);
 
 /// A stream that has a name: what mkfifo(3) makes and open(2) opens. No end of it is open by itself.
 ///
@@ -191,7 +188,7 @@ impl Fifo {
     ///
     /// [`Error::NoReader`]; else as [`Fifo::writer`].
     pub fn writer_nonblocking(&self) -> Result<Writer, Error> {
-        let joined = self.place.join_peers(Role::Producer);
+        let joined = self.place.join_peers(Role::Producer, after(OPENING));
         let member = joined.map_err(|refusal| self.refused(refusal))?;
         let (place, segment) = (self.place.clone(), self.segment.clone());
         let end = End::new(member, Role::Producer, place, self.ways(), segment);
@@ -206,8 +203,8 @@ impl Fifo {
     ///
     /// As [`Fifo::reader`].
     pub fn both(&self) -> Result<(Writer, Reader), Error> {
-        let (reader, _) = self.join(Role::Consumer, None)?;
-        let (writer, _) = self.join(Role::Producer, None)?;
+        let (reader, _) = self.join(Role::Consumer, after(OPENING))?;
+        let (writer, _) = self.join(Role::Producer, after(OPENING))?;
         Ok((Writer::new(writer), Reader::new(reader)))
     }
 

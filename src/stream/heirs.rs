@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::end::OPENING;
+use crate::halt::after;
 use crate::ring::Role;
 use crate::ring::turns::{Member, Place};
 use crate::sys::atfork::{self, Hooks};
@@ -102,7 +104,8 @@ fn prepare() {
         .filter(|(_, record)| record.owner.is_current());
     let given: Vec<_> = mine
         .filter_map(|(number, record)| {
-            Some((*number, record.place.join(record.role, None).ok()?.0))
+            let joined = record.place.join(record.role, after(OPENING));
+            Some((*number, joined.ok()?.0))
         })
         .collect();
     if given.is_empty() {

@@ -75,11 +75,19 @@ impl Place {
     }
 
     /// The same, but only while somebody is in the other role.
-    pub(crate) fn join_peers(&self, role: Role) -> Result<Member, Refusal> {
-        let (beside, mut turned_away) = (role.peer(), 0);
+    pub(crate) fn join_peers(
+        &self,
+        role: Role,
+        until: Option<Deadline>,
+    ) -> Result<Member, Refusal> {
+        let beside = role.peer();
         while self.parking.attached(beside)? > 0 {
             if let Some(number) = self.join_beside(role, beside, &mut turned_away)? {
                 return self.arrived(number, role);
+            }
+            // Only the semaphores say that somebody is there, and perhaps for ever.
+            if until.is_some_and(parking::passed) {
+                return Err(Refusal::Late);
             }
         }
         Err(Refusal::NoPeer)
