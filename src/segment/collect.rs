@@ -65,7 +65,8 @@ const GRACE: Duration = Duration::from_secs(300);
 /// That is: half-made rings that nobody is attached to; rings without users whose removal was begun; rings without
 /// items, users and name; semaphore sets of rings that are gone; and, among `paths` and the files in the folders among
 /// them, names of rings that are gone. A ring with items in it that nobody has removed stays, whoever has died; what a
-/// dead consumer had in hand and is to be delivered again counts among them.
+/// dead consumer had in hand and is to be delivered again counts among them, and so does all that an mpmc ring of more than
+/// 16,777,216 slots may hold.
 ///
 /// A file that was renamed still leads to its ring, and nobody can tell where it is now. So an empty ring whose path
 /// leads elsewhere is taken only when no role of it was taken or given up for five minutes; and never by creation
@@ -170,7 +171,7 @@ fn is_empty(region: &Arc<Region>, facts: &Facts) -> bool {
         kind::SPSC => ring::len(&region.header().control, facts.capacity) == 0,
         // The indices count what a dead producer has not published, and not what a dead consumer had in hand.
         kind::MPMC => participants::board(region, facts).is_some_and(|board| {
-            outside::pending(&board, DeadConsumer::of_code(facts.crew.policy)) == 0
+            outside::is_empty(&board, DeadConsumer::of_code(facts.crew.policy))
         }),
         // What is in a stream that nobody has open is discarded by the next to open it.
         kind::STREAM => true,

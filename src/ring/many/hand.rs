@@ -1,5 +1,6 @@
 //! How slots are handed over, and whom that wakes.
 
+use super::frontier::STEPS;
 use super::member::{Hold, Member};
 use super::word::{Kind, Stand, Word};
 use crate::ring::Role;
@@ -123,7 +124,7 @@ impl Member {
     }
 
     fn next_free(&mut self) -> bool {
-        for _ in 0..self.capacity() {
+        for _ in 0..self.capacity().min(STEPS) {
             let place = self.frontier.place;
             let word = self.crew().word(place);
             match (word.stand(place.lap), word.kind()) {

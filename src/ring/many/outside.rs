@@ -43,11 +43,20 @@ pub(crate) fn is_there(board: &Board, seen: &Seen) -> bool {
     entry.is_some_and(|entry| entry.state.load(Ordering::Relaxed) == seen.state)
 }
 
+/// How many words are looked through for items, at most. In memory that nobody has touched yet, each page of them is had by looking
+/// at it, at the cost of who looks.
+const WORDS: usize = 1 << 24;
+
+/// Whether there is nothing to be delivered: see [`pending`]. Of a ring that is too large to be looked through, nobody knows.
+pub(crate) fn is_empty(board: &Board, policy: DeadConsumer) -> bool {
+    board.words().len() <= WORDS && pending(board, policy) == 0
+}
+
 /// How many items there are to be delivered, now or after clearing up, in a ring that nobody takes part in.
 ///
 /// What a dead producer had not published is none; what a dead consumer had not released is, unless it goes with it. A word
 /// that cannot be is taken for an item.
-pub(crate) fn pending(board: &Board, policy: DeadConsumer) -> usize {
+fn pending(board: &Board, policy: DeadConsumer) -> usize {
     let words = board.words();
     // The first slot may lie within a run that begins at the end. Words within a run are each for one slot, or for the rest
     // of the run: so a way around comes out at the end of one, wherever it begins.
