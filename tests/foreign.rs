@@ -486,3 +486,39 @@ fn who_may_only_read_can_change_nothing() {
         }
     });
 }
+
+/// Whoever makes a segment could have had any set removed that he can mark, by the next one to look at it who may remove it.
+#[test]
+fn a_set_of_another_user_is_not_taken_for_the_rings() {
+    among_users(|folder| {
+        for kind in KINDS {
+            let names = made_by(NOBODY, kind, folder);
+            let status = ringpipe::status(&names[0]).unwrap();
+            let own = sysv::semctl_getall(status.set.unwrap()).unwrap();
+            // Ours, which others may change.
+            let flags = sysv::SemGetFlags::CREATE;
+            let ours = sysv::semget(Key::PRIVATE, own.len() as i32, flags, 0o666).unwrap();
+            as_user(NOBODY, NOBODY, || {
+                sysv::semctl_setall(ours, &own).unwrap();
+                Raw::attach(status.id).set(72, 4, ours.raw() as u64);
+            });
+            for name in [&names[0], &names[2]] {
+                let opened = kind.open(name, Trust::Any).unwrap_err();
+                assert!(matches!(opened, Error::Corrupt { .. }), "{opened}");
+            }
+            // Who removes it is its last user.
+            removed_segments(&names);
+            assert!(sysv::semctl_stat(ours).is_ok(), "it was not its set");
+            for set in sets() {
+                sysv::semctl_rmid(sysv::SemId::from_raw(set)).unwrap();
+            }
+        }
+    });
+}
+
+fn removed_segments(names: &[Name]) {
+    for name in &names[..2] {
+        ringpipe::remove(name).unwrap();
+    }
+    assert!(segments().is_empty());
+}

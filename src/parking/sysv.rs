@@ -58,6 +58,8 @@ pub(crate) struct Mark {
     pub(crate) attached: u32,
     /// How many semaphores it has.
     pub(crate) size: usize,
+    /// The user who made it: whoever may change a set's values can mark it, but nobody can change this.
+    pub(crate) maker: u32,
 }
 
 fn counter(role: Role) -> u16 {
@@ -91,10 +93,11 @@ impl Semaphores {
         let [low, middle, high] = digits(segment);
         // A semaphore operation of 0 means "wait for zero", which a fresh set's are.
         let ops = [
-            SemOp::wait_zero(EMPTY),
-            SemOp::wait_zero(FULL),
-            SemOp::wait_zero(CONSUMERS),
-            SemOp::wait_zero(PRODUCERS),
+            // Whoever may, can have changed them already: that is an error, and nothing to wait for.
+            SemOp::wait_zero(EMPTY).nowait(),
+            SemOp::wait_zero(FULL).nowait(),
+            SemOp::wait_zero(CONSUMERS).nowait(),
+            SemOp::wait_zero(PRODUCERS).nowait(),
             SemOp::add(MARK, MARKS[0]),
             SemOp::add(MARK + 1, MARKS[1]),
             SemOp::add(SEGMENT, low),
@@ -117,11 +120,13 @@ impl Semaphores {
         if *mark != MARKS.map(i16::cast_unsigned) {
             return Ok(None);
         }
+        let maker = sem::semctl_stat(id)?.cuid;
         let raw = u32::from(*low) | u32::from(*middle) << 15 | u32::from(*high) << 30;
         Ok(Some(Mark {
             segment: ShmId::from_raw(raw.cast_signed()),
             attached: u32::from(*producers) + u32::from(*consumers),
             size,
+            maker,
         }))
     }
 
@@ -368,7 +373,9 @@ impl Parking for Semaphores {
         // As many as there can be sleepers. Who takes one of those that are left calls this again.
         let keep = values.len().saturating_sub(SET_SIZE) as i32;
         for door in [FULL, EMPTY] {
-            if i32::from(values[usize::from(door)]) > keep {
+            // Should another, smaller set have come to have the id, it has been removed.
+            let value = values.get(usize::from(door)).ok_or(ParkFault::Removed)?;
+            if i32::from(*value) > keep {
                 self.drain(door, keep)?;
             }
         }

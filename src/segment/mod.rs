@@ -198,14 +198,17 @@ impl Segment {
     }
 }
 
-/// The region, to take the semaphores away with its last user, if they are there and the segment's.
-fn with_farewell(region: Region, id: ShmId, size: usize) -> Region {
+/// The region, to take the semaphores away with its last user, if they are there and the segment's, and of the same `maker`: whoever
+/// made a segment could else have another user's set removed, by somebody who may.
+fn with_farewell(region: Region, id: ShmId, size: usize, maker: u32) -> Region {
     let Ok(facts) = region.header().identity.read(size) else {
         return region;
     };
     let set = SemId::from_raw(facts.sem_id);
     match Semaphores::read_mark(set) {
-        Ok(Some(mark)) if mark.segment == id => region.with_farewell(id, set),
+        Ok(Some(mark)) if mark.segment == id && mark.maker == maker => {
+            region.with_farewell(id, set)
+        }
         _ => region, // gone already, or not ours to remove
     }
 }

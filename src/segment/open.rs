@@ -39,12 +39,18 @@ pub(crate) fn open(name: &Name, plan: &Plan) -> Result<Segment, Error> {
 }
 
 /// Whether the semaphores are this ring's. The header says so, which anybody may have written who may write to the
-/// segment; the set says so too, which takes the right to use the set.
+/// segment; the set says so too, which takes the right to use the set; and both were made by the same user, which the
+/// kernel says.
 fn check_set(segment: &Segment) -> Result<(), Error> {
     let name = &segment.name;
+    let maker = account(name, segment.id)?.cuid;
     let needed = set_size(segment.facts.crew.participants) as usize;
     match Semaphores::read_mark(SemId::from_raw(segment.facts.sem_id)) {
-        Ok(Some(mark)) if mark.segment == segment.id && mark.size >= needed => Ok(()),
+        Ok(Some(mark))
+            if (mark.segment, mark.maker) == (segment.id, maker) && mark.size >= needed =>
+        {
+            Ok(())
+        }
         Ok(_) => Err(Error::Corrupt {
             name: name.clone(),
             field: "semaphore set",
@@ -201,9 +207,18 @@ pub(super) fn attach(
     let size = known.size.min(now.size);
     // A dump of the ring would only delay the notice of the dumping process's death. Not worth failing for.
     let _ = memory::dont_dump(&mapping, size);
+    // Before anything in it is looked at: who made it may be no friend.
+    memory::check_huge(&mapping, size).map_err(|errno| {
+        limits::of_call(
+            "madvise(MADV_POPULATE_READ)",
+            name,
+            "read the pages of",
+            errno,
+        )
+    })?;
     let region = Region::of_segment(mapping, size);
     // Also who only looks may turn out to be the last one out.
-    Ok(region.map(|region| super::with_farewell(region, id, size)))
+    Ok(region.map(|region| super::with_farewell(region, id, size, now.cuid)))
 }
 
 /// What is wrong with the memory, unless it may yet become a ring.

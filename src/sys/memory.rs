@@ -3,7 +3,7 @@
 
 use nix::sys::mman::{MmapAdvise, madvise};
 
-use super::errno::Result;
+use super::errno::{Errno, Result};
 use super::from_nix;
 use super::shm::Mapping;
 
@@ -22,19 +22,38 @@ pub(crate) fn populate_write(mapping: &Mapping, len: usize) -> Result<()> {
     advise(mapping, len, Harmless::PopulateWrite)
 }
 
+/// Makes sure that a load from the first `len` bytes is no signal (SIGBUS), as it is in huge pages that were promised to
+/// nobody and are not there: `EFAULT`, `ENOMEM`.
+///
+/// Ordinary pages are had when they are looked at, and are left alone. What the kernel takes such advice for that huge pages, and locked
+/// ones, refuse (`EINVAL`), tells them apart. A kernel before 5.14 cannot be asked.
+pub(crate) fn check_huge(mapping: &Mapping, len: usize) -> Result<()> {
+    match advise(mapping, 1, Harmless::Cold) {
+        Err(Errno::EINVAL) => match advise(mapping, len, Harmless::PopulateRead) {
+            Err(Errno::EINVAL) => Ok(()),
+            populated => populated,
+        },
+        _ => Ok(()),
+    }
+}
+
 /// The kinds of advice that change neither the content nor the access of any page.
 #[derive(Copy, Clone)]
 enum Harmless {
     DontDump,
     PopulateWrite,
+    PopulateRead,
+    Cold,
 }
 
 fn advise(mapping: &Mapping, len: usize, advice: Harmless) -> Result<()> {
     let advice = match advice {
         Harmless::DontDump => MmapAdvise::MADV_DONTDUMP,
         Harmless::PopulateWrite => MmapAdvise::MADV_POPULATE_WRITE,
+        Harmless::PopulateRead => MmapAdvise::MADV_POPULATE_READ,
+        Harmless::Cold => MmapAdvise::MADV_COLD,
     };
-    // SAFETY: both kinds of advice leave every byte and every access right as they are, so they
+    // SAFETY: all kinds of advice leave every byte and every access right as they are, so they
     // cannot break anybody's memory, even if `len` were longer than the mapping.
     unsafe { madvise(mapping.as_ptr().cast(), len, advice) }.map_err(from_nix)
 }
@@ -42,7 +61,6 @@ fn advise(mapping: &Mapping, len: usize, advice: Harmless) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::errno::Errno;
     use crate::sys::key::Key;
     use crate::sys::shm::{ShmAtFlags, ShmGetFlags, shmat, shmctl_rmid, shmget};
     use std::fs;
