@@ -12,17 +12,18 @@ use crate::ring::crew::{Sight, count};
 use crate::ring::{Fault, Role, spin};
 use crate::sync::Ordering;
 
-/// How many words an operation passes, that others have claimed or that it has put away. More is no ring's doing.
-const TRIES: u32 = 1 << 20;
+/// How many words an operation passes, besides those of two laps, that others have claimed or that it has put away. More is no
+/// ring's doing.
+const PASSES: usize = 1 << 16;
 
 /// How often it starts over because others were faster: each time one of them got on. Fewer, since it stands back each time.
-const LOSSES: u32 = 1 << 16;
+const LOSSES: u32 = 1 << 14;
 
 impl Member {
     /// Claims slots to write, or says what is in the way.
     pub(super) fn look_free(&mut self, wish: Wish) -> Result<Sight<Hold>, Fault> {
         let mut lost = 0;
-        for _ in 0..TRIES {
+        for _ in 0..PASSES.saturating_add(2 * self.capacity()) {
             if lost == LOSSES {
                 break;
             }
@@ -162,7 +163,7 @@ impl Member {
             return Ok(Sight::Found(hold));
         }
         let mut lost = 0;
-        for _ in 0..TRIES {
+        for _ in 0..PASSES.saturating_add(2 * self.capacity()) {
             if lost == LOSSES {
                 break;
             }
@@ -244,7 +245,7 @@ impl Member {
         }
         self.crew().free(place, run);
         count(&self.board.crowd().tallies.skipped, run as u64);
-        self.stir();
+        self.drained = true; // whom that may wake is told at the end of the look: not for each of many
     }
 
     /// Looks for what was returned, from the head back, and claims the first that it finds.

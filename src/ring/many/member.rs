@@ -48,6 +48,8 @@ pub(crate) struct Member {
     pub(super) hold: Option<Hold>,
     pub(super) moved: u64,
     pub(super) pulse: Pulse,
+    /// Whether a look has freed slots, of which nobody was told yet.
+    pub(super) drained: bool,
 }
 
 impl Member {
@@ -81,6 +83,7 @@ impl Member {
             hold: None,
             moved: 0,
             pulse: Pulse::default(),
+            drained: false,
         }))
     }
 
@@ -136,10 +139,14 @@ impl Member {
 
     /// Claims by the role, or says what is in the way.
     pub(crate) fn look(&mut self, wish: Wish) -> Result<Sight<Hold>, Fault> {
-        match self.role {
+        let sight = match self.role {
             Role::Producer => self.look_free(wish),
             Role::Consumer => self.look_full(wish),
+        };
+        if core::mem::take(&mut self.drained) {
+            self.stir();
         }
+        sight
     }
 
     /// Waits for a moment, awake, until there may be something to claim; where the others are at work, until there is more.
