@@ -134,7 +134,12 @@ impl Member {
                 Some(Sight::Short(owner.then(|| word.owner())))
             }
             Stand::Never => Some(Sight::Nothing), // no state of a ring: told by the next look at it
-            _ => None,                            // freed, or claimed, since it was counted
+            Stand::Now if word.kind() == Some(Kind::Free) => None, // freed since it was counted
+            // Claimed since, and so was the first before it: else it is no state of a ring either, and stays so.
+            Stand::Now | Stand::After => {
+                let first = self.crew().word(place); // E6, E7: after the other
+                (first == Word::free(place.lap)).then_some(Sight::Nothing)
+            }
         }
     }
 
