@@ -8,7 +8,9 @@ use std::time::Duration;
 use nix::unistd::alarm;
 use ringpipe::stream::Fifo;
 use ringpipe::sysv::{self, Key, SemId, ShmGetFlags, ShmId};
-use ringpipe::{Error, Name, PopTimeoutError, Role, Strategy, mpmc, spsc, stream};
+use ringpipe::{
+    Error, Name, PopTimeoutError, PushTimeoutError, Role, Strategy, mpmc, spsc, stream,
+};
 
 use crate::common::apart::{apart, skipped};
 use crate::common::raw::Raw;
@@ -331,5 +333,24 @@ fn any_role_is_told_of() {
                 .any(|one| one.role == Role::Consumer)
         );
         assert!(status.participants.iter().all(|one| !one.alive));
+    });
+}
+
+/// A word in the middle of free ones says that it was claimed, which cannot be. It was taken for news, and counted anew for hours.
+#[test]
+fn an_item_among_free_slots_keeps_nobody_who_wants_room_for_many() {
+    apart(|| {
+        for (kind, lap) in [(2, 0_u64), (3, 0), (4, 0), (2, 1), (0, 1)] {
+            let options = mpmc::Options::new().capacity(8).participants(2);
+            let ring = options.create::<u64>(Name::Private).unwrap();
+            let raw = Raw::attach(id_of(ring.id()));
+            raw.set(4096 + 2 * 128 + 5 * 8, 8, kind | lap << 24);
+            in_time(|| {
+                let mut tx = ring.producer().unwrap();
+                let end = tx.reserve_timeout(8, SHORT).map(|room| room.len());
+                assert!(matches!(end, Err(PushTimeoutError::Timeout(()))), "{end:?}");
+            })
+            .join();
+        }
     });
 }
