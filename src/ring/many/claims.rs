@@ -12,10 +12,6 @@ use crate::ring::crew::{Sight, count};
 use crate::ring::{Fault, Role, spin};
 use crate::sync::Ordering;
 
-/// How many words an operation passes, besides those of two laps, that others have claimed or that it has put away. More is no
-/// ring's doing.
-const PASSES: usize = 1 << 16;
-
 /// How often it starts over because others were faster: each time one of them got on. Fewer, since it stands back each time.
 const LOSSES: u32 = 1 << 14;
 
@@ -23,7 +19,7 @@ impl Member {
     /// Claims slots to write, or says what is in the way.
     pub(super) fn look_free(&mut self, wish: Wish) -> Result<Sight<Hold>, Fault> {
         let mut lost = 0;
-        for _ in 0..PASSES.saturating_add(2 * self.capacity()) {
+        for _ in 0..STEPS.saturating_add(2 * self.capacity()) {
             if lost == LOSSES {
                 break;
             }
@@ -168,7 +164,7 @@ impl Member {
             return Ok(Sight::Found(hold));
         }
         let mut lost = 0;
-        for _ in 0..PASSES.saturating_add(2 * self.capacity()) {
+        for _ in 0..STEPS.saturating_add(2 * self.capacity()) {
             if lost == LOSSES {
                 break;
             }
