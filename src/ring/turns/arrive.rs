@@ -80,7 +80,7 @@ impl Place {
         role: Role,
         until: Option<Deadline>,
     ) -> Result<Member, Refusal> {
-        let beside = role.peer();
+        let (beside, mut turned_away) = (role.peer(), 0);
         while self.parking.attached(beside)? > 0 {
             if let Some(number) = self.join_beside(role, beside, &mut turned_away)? {
                 return self.arrived(number, role);
