@@ -2,6 +2,7 @@
 
 mod feed;
 mod fifo;
+mod soak;
 mod trust;
 
 use std::ffi::OsString;
@@ -13,6 +14,7 @@ use ringpipe::Name;
 
 pub(crate) use feed::{Endpoint, Recv, Send};
 pub(crate) use fifo::{Cat, Chat, Mkfifo};
+pub(crate) use soak::{Soak, SoakWorker};
 pub(crate) use trust::Trust;
 
 use crate::exit;
