@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Weakens every edge of docs/robustness.md in turn, and fails unless the model named there fails; and if an ordering of the core,
 # or a barrier, stands in no row. Weakened means relaxed, a fence taken away; "half" names the half of AcqRel that goes.
-# Usage: ci/edges.sh [PART-OF-A-FILE'S-NAME]
+# "@N" behind a model is its bound on preemptions. Usage: ci/edges.sh [PART-OF-A-FILE'S-NAME]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export RUSTFLAGS="${RUSTFLAGS:-} --cfg loom" RUST_BACKTRACE=0
@@ -42,8 +42,10 @@ while IFS='|' read -r edge file code half model; do
     listed["$file:$line"]=1
     [[ $model == *::* && $file == *"${1:-}"* ]] || continue
     weakened=$((weakened + 1))
-    status=0
-    RINGPIPE_WEAKEN="$file:$line${half:+:$half}" timeout 300 "$binary" --exact "$model" >/dev/null 2>&1 || status=$?
+    status=0 bound=()
+    [[ $model != *@* ]] || bound=("LOOM_MAX_PREEMPTIONS=${model#*@}")
+    env "${bound[@]}" RINGPIPE_WEAKEN="$file:$line${half:+:$half}" \
+        timeout 600 "$binary" --exact "${model%% @*}" >/dev/null 2>&1 || status=$?
     case $status in
         101) echo "$edge $file:$line ${half:+$half }caught by $model" ;;
         0) complain "$edge $file:$line $half: $model passes without it" ;;

@@ -19,8 +19,8 @@
 //! | E5 | where roles are shared ([`many`]): who tells how far a role has come | who goes on from there | no word is seen as it was more than a lap ago |
 //! | E6 | a producer sets words to `Full` or `Skip` | a consumer loads them | the payload |
 //! | E7 | a consumer sets words to `Free` or `Returned` | a producer or consumer loads them | the end of all reads |
-//! | E8 | a note in the own entry, before the claim, the cut or the vacancy | who clears up after a death | what the dead one was about to do |
-//! | E9 | who returns items raises the flag | who takes the flag down, and looks | the returned words |
+//! | E8 | a note in the own entry, before the claim, the cut or the vacancy | who clears up after a death; who asks what others have in hand | what the dead one was about to do; what was done before the note |
+//! | E9 | who returns items: counts, sets words, raises the flag | who takes the flag down, and looks; who is about to be told of the end | the returned words |
 //! | E10 | where roles are shared by turns ([`turns`]): who lets a turn go, or clears up | who takes it | the role's index, and what was done with the bytes |
 //! | E11 | a keeper says that it is not busy with its turn; and it says that it is, full fence, looks at the turn | who has asked for the turn, full fence, looks whether it is busy | the same as E10; one of the two sees the other |
 
