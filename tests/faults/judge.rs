@@ -113,7 +113,9 @@ fn fits(hit: &Hit, error: &Error) -> bool {
         (libc::SYS_shmctl, _) if locks => limit_of(&["RLIMIT_MEMLOCK"]),
         (libc::SYS_semtimedop, E2BIG) => limit_of(&["kernel.sem"]) || plain(hit, error, &text),
         (libc::SYS_semtimedop, EAGAIN) => {
+            // Of a set that was just made, that somebody has changed it.
             matches!(error, Error::RoleTaken { .. } | Error::Crowded { .. })
+                || plain(hit, error, &text)
         }
         // Waits alone are ended by signals, and by far not all of them.
         (_, EINTR) => false,

@@ -192,7 +192,7 @@ impl Scene<'_> {
         let by = if abort {
             Signal::SIGABRT
         } else {
-            Signal::SIGQUIT
+            Signal::SIGTRAP
         };
         self.slay(&[slot], by)?;
         let dumped = self.crew[slot].end.is_some_and(|end| end.has_dumped());

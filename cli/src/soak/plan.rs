@@ -86,7 +86,7 @@ pub(super) enum Fault {
     Stop { milliseconds: u64 },
     /// SIGSTOP and SIGKILL.
     StopAndKill { milliseconds: u64 },
-    /// SIGQUIT or SIGABRT, with a core dump.
+    /// SIGTRAP or SIGABRT, with a core dump. (SIGQUIT is ignored by whatever a shell has started in the background.)
     Core { abort: bool },
     /// A child that ends by itself.
     Fork { milliseconds: u64 },
