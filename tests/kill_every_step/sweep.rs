@@ -16,8 +16,8 @@ use crate::scene::{Fate, LONG, Scene, Stage};
 /// About how many points are tried without [`EVERY_STEP`].
 const SOME: usize = 60;
 
-/// The environment variable that has all points tried: killed at each, and halted at each in one of two ways in turn; or in
-/// both, if it is `all`.
+/// The environment variable that has every n-th point tried: killed there, and halted there in one of two ways in turn. All points,
+/// in both ways, if it is `all`.
 const EVERY_STEP: &str = "RINGPIPE_EVERY_STEP";
 
 /// What is done to a process that was halted in its operation.
@@ -191,9 +191,9 @@ impl<S: Scene, F: Fn() -> S> Sweep<F> {
 
     /// The points to try: each that is asleep, and of the others all or a part.
     fn chosen(&self, route: &Route) -> Vec<usize> {
-        let stride = match env::var_os(EVERY_STEP) {
-            Some(_) => 1,
-            None => route.len().div_ceil(SOME),
+        let stride = match env::var(EVERY_STEP) {
+            Ok(how) => how.parse().unwrap_or(1),
+            Err(_) => route.len().div_ceil(SOME),
         };
         let mut hasher = DefaultHasher::new();
         self.name.hash(&mut hasher);
