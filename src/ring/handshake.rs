@@ -146,10 +146,12 @@ pub(crate) fn wake_one(
     if !take_off(control, role) {
         return Ok(());
     }
-    parking.wake(role).inspect_err(|_| {
-        // Nobody was woken: whoever publishes next is to see the sleeper again. If that one is awake by then, it is woken in
-        // vain. Relaxed, as in `take_off`.
-        sleepers(control, role).store(1, Ordering::Relaxed);
+    parking.wake(role).inspect_err(|fault| {
+        // Nobody was woken: whoever publishes next is to see the sleeper again, if there can still be one. If that one is awake by
+        // then, it is woken in vain. Relaxed, as in `take_off`.
+        if *fault != ParkFault::Removed {
+            sleepers(control, role).store(1, Ordering::Relaxed);
+        }
     })
 }
 
@@ -230,8 +232,9 @@ impl Waiter<'_> {
                 take_off(self.control, self.role);
                 return verdict;
             }
-            let end = self.parking.sleep(self.role, until, reach)?;
+            let end = self.parking.sleep(self.role, until, reach);
             take_off(self.control, self.role);
+            let end = end?;
             // A wake-up comes before a deadline that has passed meanwhile, and there may be no end of them.
             let late = until.is_some_and(parking::passed).then_some(Stop::TimedOut);
             if let Some(stop) = self.patience.ending(end).or(late) {

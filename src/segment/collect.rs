@@ -130,7 +130,7 @@ fn nameless(id: ShmId, grace: Option<Duration>) -> io::Result<Option<Garbage>> {
     let Ok(Some(region)) = attached else {
         return Ok(None);
     };
-    let Ok(facts) = region.header().identity.read(known.size) else {
+    let Ok(facts) = region.header().identity.read(region.len()) else {
         return Ok(None);
     };
     // Only we are attached, before it is looked at and after, and nobody came and went meanwhile: that would show in

@@ -146,7 +146,7 @@ pub(crate) fn open_or_create(name: &Name, plan: &Plan) -> Result<Segment, Error>
 /// What a file would say that leads to that segment.
 #[cfg(fuzzing)]
 pub(crate) fn record_of(id: ShmId) -> Option<String> {
-    let segment = open::probe(&Name::Id(id), shm::ShmAtFlags::READ_ONLY).ok()?;
+    let segment = open::probe(&Name::Id(id), Trust::Own, shm::ShmAtFlags::READ_ONLY).ok()?;
     let record = rendezvous::Record::here(id, segment.facts.cookie).ok()?;
     Some(record.render())
 }

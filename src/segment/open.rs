@@ -13,7 +13,7 @@ use crate::parking::{Semaphores, set_size};
 use crate::sys::file::Links;
 use crate::sys::key::Key;
 use crate::sys::sem::SemId;
-use crate::sys::shm::{self, ShmAtFlags, ShmGetFlags, ShmId, ShmStat};
+use crate::sys::shm::{self, Mapping, ShmAtFlags, ShmGetFlags, ShmId, ShmStat};
 use crate::sys::{Errno, memory, proc};
 
 /// How long an opener waits for a creator that is at work.
@@ -158,11 +158,10 @@ fn attach_ready(
                 why: "the segment is too small",
             });
         };
-        match region.header().identity.read(known.size) {
+        match region.header().identity.read(region.len()) {
             Ok(facts) => return Ok((region, facts)),
             Err(unfit) => {
-                let late =
-                    start.elapsed() > CREATOR_TIME || remove::is_abandoned(id, &region, known.size);
+                let late = start.elapsed() > CREATOR_TIME || remove::is_abandoned(id, &region);
                 refuse(name, unfit, &known, late)?;
             }
         }
@@ -207,18 +206,26 @@ pub(super) fn attach(
     let size = known.size.min(now.size);
     // A dump of the ring would only delay the notice of the dumping process's death. Not worth failing for.
     let _ = memory::dont_dump(&mapping, size);
-    // Before anything in it is looked at: who made it may be no friend.
-    memory::check_huge(&mapping, size).map_err(|errno| {
-        limits::of_call(
-            "madvise(MADV_POPULATE_READ)",
-            name,
-            "read the pages of",
-            errno,
-        )
-    })?;
+    // Before anything in it is looked at: who made it may be no friend. The header first, since it may be a stranger's huge segment.
+    check_pages(name, &mapping, size.min(HEADER))?;
     let region = Region::of_segment(mapping, size);
+    if let Some(region) = &region
+        && region.header().identity.read(size) != Err(Unfit::NotARing)
+        && let Some(mapping) = region.mapping()
+    {
+        check_pages(name, mapping, size)?;
+    }
     // Also who only looks may turn out to be the last one out.
     Ok(region.map(|region| super::with_farewell(region, id, size, now.cuid)))
+}
+
+/// Bytes of a header, whatever version.
+const HEADER: usize = 4096;
+
+fn check_pages(name: &Name, mapping: &Mapping, len: usize) -> Result<(), Error> {
+    let call = "madvise(MADV_POPULATE_READ)";
+    memory::check_huge(mapping, len)
+        .map_err(|errno| limits::of_call(call, name, "read the pages of", errno))
 }
 
 /// What is wrong with the memory, unless it may yet become a ring.

@@ -96,7 +96,6 @@ fn remove_known(name: &Name, id: ShmId) -> Result<(), Error> {
 /// the semaphores.
 struct Doomed {
     id: ShmId,
-    size: usize,
     region: Option<Region>,
     writable: bool,
 }
@@ -114,7 +113,6 @@ impl Doomed {
         };
         Ok(Self {
             id,
-            size: known.size,
             region: attached?,
             writable,
         })
@@ -122,7 +120,7 @@ impl Doomed {
 
     fn read(&self) -> Result<Facts, Unfit> {
         let region = self.region.as_ref().ok_or(Unfit::NotARing)?;
-        region.header().identity.read(self.size)
+        region.header().identity.read(region.len())
     }
 
     /// Whether the kernel would let this process remove the segment: it asks for as much to set the owner, which here
@@ -223,15 +221,15 @@ pub(super) fn is_half_made(id: ShmId) -> bool {
         return false;
     };
     let attached = open::attach(&Name::Id(id), id, &known, ShmAtFlags::READ_ONLY);
-    matches!(attached, Ok(Some(region)) if is_abandoned(id, &region, known.size))
+    matches!(attached, Ok(Some(region)) if is_abandoned(id, &region))
 }
 
 /// Whether an attached segment is a ring whose creator is gone.
 ///
 /// A creator is attached from before it writes the magic until after the ready word. So: the magic seen, then nobody
 /// attached but us, then still not ready, proves that it ended without finishing.
-pub(super) fn is_abandoned(id: ShmId, region: &Region, size: usize) -> bool {
-    let half_made = || region.header().identity.read(size) == Err(Unfit::NotReady);
+pub(super) fn is_abandoned(id: ShmId, region: &Region) -> bool {
+    let half_made = || region.header().identity.read(region.len()) == Err(Unfit::NotReady);
     let alone = || matches!(stat(id), Ok(Some(stat)) if stat.nattch == 1);
     half_made() && alone() && half_made()
 }

@@ -136,7 +136,7 @@ fn look(id: ShmId) -> Result<Option<Status>, Error> {
     let Some(region) = open::attach(&name, id, &known, ShmAtFlags::READ_ONLY)? else {
         return Ok(None);
     };
-    Ok(match region.header().identity.read(known.size) {
+    Ok(match region.header().identity.read(region.len()) {
         // As a segment, so that somebody takes the semaphores away if the last user goes meanwhile.
         Ok(facts) => Some(describe(
             &Segment::of_region(name, id, facts, region),

@@ -153,3 +153,23 @@ fn what_is_given_up_is_written_anew() {
         assert_eq!(drain(consumer, 1), fresh(&[1]));
     });
 }
+
+/// E7: who goes over a run that is being freed sees all of it freed, and finds what was put back behind it.
+#[test]
+fn what_lies_behind_a_run_that_is_freed_is_found() {
+    check_crowd(|| {
+        let ring = ring(4, 4);
+        let mut producer = join(&ring, Role::Producer);
+        let (mut one, mut two) = (join(&ring, Role::Consumer), join(&ring, Role::Consumer));
+        let mut three = join(&ring, Role::Consumer);
+        push(&mut producer, &[1, 2]);
+        push(&mut producer, &[3]);
+        producer.leave();
+        assert_eq!(one.hold(2), Ok(items(&[1, 2])));
+        assert_eq!(two.hold(1), Ok(items(&[3])));
+        two.release(0);
+        let releaser = thread::spawn(move || one.release(2));
+        assert_eq!(three.hold(1), Ok(items(&[3])));
+        releaser.join().unwrap();
+    });
+}

@@ -212,9 +212,11 @@ impl<'a> Crew<'a> {
     /// Adds the wake-up that was promised. If that fails, so that somebody sleeps on, it is announced again to whoever comes
     /// next.
     fn keep_promise(&self, role: Role) -> Result<(), ParkFault> {
-        self.parking.wake(role).inspect_err(|_| {
-            let words = sleepers::words(self.board.entries().len());
-            sleepers::take_back(self.board.crowd(), role, words);
+        self.parking.wake(role).inspect_err(|fault| {
+            if *fault != ParkFault::Removed {
+                let words = sleepers::words(self.board.entries().len());
+                sleepers::take_back(self.board.crowd(), role, words);
+            }
         })
     }
 

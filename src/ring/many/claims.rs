@@ -12,7 +12,7 @@ use crate::ring::crew::{Sight, count};
 use crate::ring::{Fault, Role, spin};
 use crate::sync::Ordering;
 
-/// How often it starts over because others were faster: each time one of them got on. Fewer, since it stands back each time.
+/// How often in a row it starts over because others were faster: each time one of them got on. Fewer, since it stands back each time.
 ///
 /// A fuzzer's scripts come upon spoiled rings all the time.
 const LOSSES: u32 = if cfg!(fuzzing) { 1 << 6 } else { 1 << 14 };
@@ -34,6 +34,8 @@ impl Member {
                 }
             } else if let Some(sight) = self.stopped_free(place, word)? {
                 return Ok(sight);
+            } else {
+                lost = 0; // it got on itself
             }
         }
         Err(Fault::Corrupt)
@@ -179,6 +181,8 @@ impl Member {
                 }
             } else if let Some(sight) = self.stopped_full(place, word)? {
                 return Ok(sight);
+            } else {
+                lost = 0; // it got on itself
             }
         }
         Err(Fault::Corrupt)

@@ -86,9 +86,8 @@ impl Frontier {
     /// Goes on to the first position that no consumer has claimed.
     pub(super) fn past_taken(&mut self, board: &Board) -> Place {
         for _ in 0..STEPS.saturating_add(2 * board.words().len()) {
-            // Relaxed: what was claimed in a lap stays claimed in it. E5 keeps the start within a lap, and what was seen of a slot
-            // is never seen older.
-            let word = Word::of_bits(board.words()[self.place.slot].load(Ordering::Relaxed));
+            // Acquire, E7: whoever finds the first word of a run freed goes on to the words within it, which were freed before.
+            let word = Word::of_bits(board.words()[self.place.slot].load(Ordering::Acquire));
             let taken = match (word.stand(self.place.lap), word.kind()) {
                 (Stand::Now, Some(Kind::Reading | Kind::Returned | Kind::Draining)) => true,
                 (stand, _) => stand == Stand::After,
