@@ -128,6 +128,9 @@ impl<K: RingKind> Options<K> {
     }
 
     /// Gives the ring to that user. Needs the permission to do so. Of use to creators only.
+    ///
+    /// That user needs [`Options::trust_uid`] to open it; so does this process itself, if it takes on that user's identity and then
+    /// opens the ring by name. A [`Ring`](crate::spsc::Ring) that it has open already stays so.
     pub fn uid(mut self, uid: u32) -> Self {
         self.access.uid = Some(uid);
         self
@@ -146,6 +149,9 @@ impl<K: RingKind> Options<K> {
     /// look for their own, as anybody can in /tmp. It counts who *made* it, as the kernel keeps it (`cuid`, see shmctl(2)), not whose it is
     /// now: [`Options::uid`] can name a victim. Whoever only looks or removes ([`status`](crate::status), [`list`](crate::list),
     /// [`remove`](crate::remove), [`collect`](crate::collect)) takes no part, and needs no trust.
+    ///
+    /// In a user namespace, all users that have no number there have the same one (65534, the kernel's overflowuid): to trust it is to trust
+    /// them all, and who is one of them takes the others for itself.
     ///
     /// Trust does not make a peer harmless: it may still send anything, or nothing.
     pub fn trust_uid(mut self, uid: u32) -> Self {
