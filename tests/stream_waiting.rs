@@ -199,7 +199,11 @@ fn a_partner_that_was_quick_is_not_missed() {
         let writing = thread::spawn(move || {
             loop {
                 match there.writer_nonblocking() {
-                    Ok(mut writer) => return writer.write_all(b"hello").unwrap(),
+                    Ok(mut writer) => {
+                        // It may find the turn in the hands of the one who comes.
+                        writer.set_nonblocking(false);
+                        return writer.write_all(b"hello").unwrap();
+                    }
                     Err(Error::NoReader { .. }) => std::hint::spin_loop(),
                     Err(other) => panic!("{other}"),
                 }
