@@ -282,10 +282,27 @@ impl<T: Item> Hand<T> {
     /// Reserves room for as many as there are, and fills it.
     pub fn reserve(&mut self, items: &[T]) -> Result<(), Vain> {
         let hold = self.claim(items.len(), items.len(), PeerLoss::Wait)?;
+        self.fill(hold, items);
+        Ok(())
+    }
+
+    /// The same if there is room at once.
+    pub fn try_reserve(&mut self, items: &[T]) -> bool {
+        let wish = Wish {
+            least: items.len(),
+            most: items.len(),
+        };
+        let claimed = self.member.claim_next(wish);
+        claimed.is_some_and(|hold| {
+            self.fill(hold, items);
+            true
+        })
+    }
+
+    fn fill(&mut self, hold: Hold, items: &[T]) {
         self.member.keep_hold(hold);
         self.items.put_run(Self::slots(hold), items);
         self.held = Some(hold);
-        Ok(())
     }
 
     /// Publishes the first `n` of what was reserved, and gives the others back.
