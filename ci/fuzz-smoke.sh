@@ -17,7 +17,7 @@ if ! cargo fuzz --version >/dev/null 2>&1; then
         cargo install --quiet --locked --version 0.13.2 --root "$target/fuzz-tools" cargo-fuzz
 fi
 # Built in a hurry, since the runs are few.
-export CARGO_PROFILE_RELEASE_OPT_LEVEL="${CARGO_PROFILE_RELEASE_OPT_LEVEL:-1}"
+export CARGO_PROFILE_RELEASE_OPT_LEVEL="${CARGO_PROFILE_RELEASE_OPT_LEVEL:-0}"
 build=(--codegen-units 16 --target-dir "$target/fuzz")
 cargo +nightly fuzz build "${build[@]}"
 if [ $# -eq 0 ]; then
