@@ -4,10 +4,8 @@
 # "@N" behind a model is its bound on preemptions. Usage: ci/edges.sh [PART-OF-A-FILE'S-NAME]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export RUSTFLAGS="${RUSTFLAGS:-} --cfg loom" RUST_BACKTRACE=0
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom"
-binary=$(cargo test --quiet -p ringpipe --profile loom --test loom --no-run --message-format=json |
-    sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -1)
+export RUST_BACKTRACE=0
+binary=$(ci/loom-binary.sh)
 failed=0
 complain() {
     printf '%s\n' "$*" >&2

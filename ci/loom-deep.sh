@@ -3,11 +3,9 @@
 # each ended. For a nightly or weekly run: it takes hours. Usage: ci/loom-deep.sh [PART-OF-A-MODEL'S-NAME]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export RUSTFLAGS="${RUSTFLAGS:-} --cfg loom" RUST_BACKTRACE=0
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom"
+export RUST_BACKTRACE=0
 seconds=${RINGPIPE_DEEP_SECONDS:-3600}
-binary=$(cargo test --quiet -p ringpipe --profile loom --test loom --no-run --message-format=json |
-    sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -1)
+binary=$(ci/loom-binary.sh)
 failed=0 cut=0 whole=0
 mapfile -t models < <("$binary" --list "$@" | sed -n 's/: test$//p')
 for model in "${models[@]}"; do
