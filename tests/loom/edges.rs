@@ -1,4 +1,5 @@
-//! The edges that no other model stands or falls with, each in the shortest story that needs it.
+//! Edges that no other model stands or falls with, each in a short story of its own. `docs/robustness.md` says which of these
+//! fail without their edge.
 
 use loom::thread;
 use ringpipe::internals::{Draft, Ring};

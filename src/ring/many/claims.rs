@@ -4,7 +4,7 @@
 //! place is noted in the claimer's entry (E8). A position is only ever claimed when all before it are. So words that were seen
 //! free behind a first word that the claim still found free, are free; and full ones are full.
 
-use super::frontier::STEPS;
+use super::frontier::steps;
 use super::member::{Hold, Member, Wish};
 use super::place::Place;
 use super::word::{Kind, Stand, Word};
@@ -21,7 +21,7 @@ impl Member {
     /// Claims slots to write, or says what is in the way.
     pub(super) fn look_free(&mut self, wish: Wish) -> Result<Sight<Hold>, Fault> {
         let mut lost = 0;
-        for _ in 0..STEPS.saturating_add(2 * self.capacity()) {
+        for _ in 0..steps(self.capacity()) {
             if lost == LOSSES {
                 break;
             }
@@ -167,7 +167,7 @@ impl Member {
             return Ok(Sight::Found(hold));
         }
         let mut lost = 0;
-        for _ in 0..STEPS.saturating_add(2 * self.capacity()) {
+        for _ in 0..steps(self.capacity()) {
             if lost == LOSSES {
                 break;
             }

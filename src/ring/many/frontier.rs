@@ -13,9 +13,13 @@ use crate::sync::{AtomicU64, Ordering};
 /// How many positions a participant goes on before it tells.
 const LAG: usize = if cfg!(loom) { 4 } else { 32 };
 
-/// How many words are passed at most; where none may be missed, besides those of two laps. In a ring that nobody spoils, others have
-/// told of most.
+/// How many words are passed at most. In a ring that nobody spoils, others have told of most.
 pub(super) const STEPS: usize = if cfg!(fuzzing) { 1 << 10 } else { 1 << 16 };
+
+/// The same where none may be missed: besides, those of two laps.
+pub(super) fn steps(capacity: usize) -> usize {
+    STEPS.saturating_add(2 * capacity)
+}
 
 /// A position before which everything is claimed, and how far that is from the last one told.
 #[derive(Clone, Copy, Debug, Default)]
@@ -85,7 +89,7 @@ impl Frontier {
 
     /// Goes on to the first position that no consumer has claimed.
     pub(super) fn past_taken(&mut self, board: &Board) -> Place {
-        for _ in 0..STEPS.saturating_add(2 * board.words().len()) {
+        for _ in 0..steps(board.words().len()) {
             // Acquire, E7: whoever finds the first word of a run freed goes on to the words within it, which were freed before.
             let word = Word::of_bits(board.words()[self.place.slot].load(Ordering::Acquire));
             let taken = match (word.stand(self.place.lap), word.kind()) {
