@@ -58,10 +58,11 @@ impl Member {
     /// Claims what a role can claim at once, if nothing is in the way.
     #[inline(always)]
     pub(crate) fn claim_next(&mut self, wish: Wish) -> Option<Hold> {
-        let (from, kind): (fn(u64) -> Word, _) = match self.role {
-            Role::Producer => (Word::free, Kind::Writing),
-            Role::Consumer => (Word::full, Kind::Reading),
+        let (from, kind) = match self.role {
+            Role::Producer => (Kind::Free, Kind::Writing),
+            Role::Consumer => (Kind::Full, Kind::Reading),
         };
+        let from = |lap| Word::unclaimed(from, lap);
         let place = self.frontier.place;
         if self.crew().word(place) != from(place.lap) {
             return None;

@@ -52,14 +52,20 @@ impl Word {
         Self(kind as u64 | u64::from(owner) << OWNER | (run as u64) << RUN | (lap & LAPS) << LAP)
     }
 
+    /// A word that names nobody and carries no length: free or full.
+    #[inline(always)]
+    pub(crate) fn unclaimed(kind: Kind, lap: u64) -> Self {
+        Self(kind as u64 | (lap & LAPS) << LAP)
+    }
+
     #[inline(always)]
     pub(crate) fn free(lap: u64) -> Self {
-        Self((lap & LAPS) << LAP)
+        Self::unclaimed(Kind::Free, lap)
     }
 
     #[inline(always)]
     pub(crate) fn full(lap: u64) -> Self {
-        Self(Kind::Full as u64 | (lap & LAPS) << LAP)
+        Self::unclaimed(Kind::Full, lap)
     }
 
     #[inline(always)]
