@@ -102,7 +102,9 @@ impl<T: Item> View<T> {
         let (first, second) = self.halves(run);
         let (head, tail) = items.split_at(first.len);
         copy_in(first.base, head);
-        copy_in(second.base, tail);
+        if !tail.is_empty() {
+            copy_in(second.base, tail);
+        }
     }
 
     /// Copies the run out into `items`, which has its number of slots.
@@ -112,7 +114,9 @@ impl<T: Item> View<T> {
         let (first, second) = self.halves(run);
         let (head, tail) = items.split_at_mut(first.len);
         copy_out(first.base, head);
-        copy_out(second.base, tail);
+        if !tail.is_empty() {
+            copy_out(second.base, tail);
+        }
     }
 
     /// The run's slots in place, in order. The caller is a consumer, and the slots are full.
