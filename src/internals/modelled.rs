@@ -257,7 +257,7 @@ impl<T: Item> Hand<T> {
     fn claim(&mut self, least: usize, most: usize, peer_loss: PeerLoss) -> Result<Hold, Vain> {
         let wish = Wish { least, most };
         // As the handles do: at once, without any barrier, if nothing is in the way.
-        if let Some(hold) = self.member.claim_next(wish) {
+        if let Some(hold) = self.member.claim_next(self.member.role(), wish) {
             return Ok(hold);
         }
         let waited = self.member.wait(wish, patience(peer_loss), None);
@@ -292,7 +292,7 @@ impl<T: Item> Hand<T> {
             least: items.len(),
             most: items.len(),
         };
-        let claimed = self.member.claim_next(wish);
+        let claimed = self.member.claim_next(self.member.role(), wish);
         claimed.is_some_and(|hold| {
             self.fill(hold, items);
             true

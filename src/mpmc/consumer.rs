@@ -9,7 +9,7 @@ use crate::error::{Fault, PopError, PopTimeoutError, TryPopError};
 use crate::halt::{Halt, after};
 use crate::item::Item;
 use crate::ring::many::{Hold, Wish};
-use crate::ring::{PeerLoss, Strategy};
+use crate::ring::{PeerLoss, Role, Strategy};
 
 const ONE: Wish = Wish { least: 1, most: 1 };
 
@@ -58,7 +58,7 @@ impl<T: Item> Consumer<T> {
     /// [`PeerLoss::Wait`] is chosen; [`PopError::Interrupted`] if the handle is interruptible; [`PopError::Fault`].
     #[inline]
     pub fn pop(&mut self) -> Result<T, PopError> {
-        match self.handle.claim_at_once(ONE) {
+        match self.handle.claim_at_once(Role::Consumer, ONE) {
             Some(hold) => Ok(self.get(hold)),
             None => self.pop_waiting(),
         }
@@ -93,7 +93,7 @@ impl<T: Item> Consumer<T> {
 
     #[inline(always)]
     fn hold_now(&mut self, wish: Wish) -> Result<Hold, TryPopError> {
-        match self.handle.claim_at_once(wish) {
+        match self.handle.claim_at_once(Role::Consumer, wish) {
             Some(hold) => Ok(hold),
             None => self.handle.claim_now(wish).map_err(Halt::try_pop),
         }
@@ -110,7 +110,7 @@ impl<T: Item> Consumer<T> {
     }
 
     fn hold_within(&mut self, wish: Wish, timeout: Duration) -> Result<Hold, PopTimeoutError> {
-        match self.handle.claim_at_once(wish) {
+        match self.handle.claim_at_once(Role::Consumer, wish) {
             Some(hold) => Ok(hold),
             None => self
                 .handle
@@ -136,7 +136,7 @@ impl<T: Item> Consumer<T> {
     #[inline(always)]
     fn hold(&mut self, most: usize) -> Result<Hold, PopError> {
         let wish = Wish { least: 1, most };
-        match self.handle.claim_at_once(wish) {
+        match self.handle.claim_at_once(Role::Consumer, wish) {
             Some(hold) => Ok(hold),
             None => self.wait(wish),
         }

@@ -58,14 +58,15 @@ impl<T: Item> Handle<T> {
         }
     }
 
-    /// Claims at once. `None` calls for the slow path.
+    /// Claims at once, by the handle's role, which who calls knows beforehand. `None` calls for the slow path.
     #[inline(always)]
-    pub(super) fn claim_at_once(&mut self, wish: Wish) -> Option<Hold> {
-        if !self.incarnation.is_current() || self.stopped_by_peers() {
+    pub(super) fn claim_at_once(&mut self, role: Role, wish: Wish) -> Option<Hold> {
+        debug_assert_eq!(role, self.role);
+        if !self.incarnation.is_current() || self.stopped_by_peers(role) {
             return None;
         }
         self.member.give_back();
-        match self.member.claim_next(wish) {
+        match self.member.claim_next(role, wish) {
             Some(hold) => Some(hold),
             None => self.claim_looking(wish),
         }
@@ -87,8 +88,8 @@ impl<T: Item> Handle<T> {
     /// Whether all peers seem to have gone, and that ends this side's work at once: a producer's, whose items nobody would
     /// take. A consumer first takes what is left.
     #[inline(always)]
-    fn stopped_by_peers(&self) -> bool {
-        self.role == Role::Producer
+    fn stopped_by_peers(&self, role: Role) -> bool {
+        role == Role::Producer
             && roster::known_gone(self.member.board().control(), Role::Consumer)
             && self.patience.peer_loss == PeerLoss::Disconnect
     }
@@ -138,7 +139,7 @@ impl<T: Item> Handle<T> {
     fn check(&mut self) -> Result<(), Halt> {
         self.check_process()?;
         self.member.give_back();
-        if self.stopped_by_peers() && self.peers()?.alive == 0 {
+        if self.stopped_by_peers(self.role) && self.peers()?.alive == 0 {
             return Err(Halt::Gone);
         }
         Ok(())

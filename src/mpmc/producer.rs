@@ -7,7 +7,7 @@ use crate::error::{Fault, PushError, PushSliceError, PushTimeoutError, TryPushEr
 use crate::halt::after;
 use crate::item::Item;
 use crate::ring::many::{Hold, Wish};
-use crate::ring::{PeerLoss, Run, Strategy};
+use crate::ring::{PeerLoss, Role, Run, Strategy};
 
 const ONE: Wish = Wish { least: 1, most: 1 };
 
@@ -48,7 +48,7 @@ impl<T: Item> Producer<T> {
     /// [`PushError::Interrupted`] if the handle is interruptible; [`PushError::Fault`]. Each gives the item back.
     #[inline]
     pub fn push(&mut self, item: T) -> Result<(), PushError<T>> {
-        if let Some(hold) = self.handle.claim_at_once(ONE) {
+        if let Some(hold) = self.handle.claim_at_once(Role::Producer, ONE) {
             self.put(hold, item);
             Ok(())
         } else {
@@ -79,7 +79,7 @@ impl<T: Item> Producer<T> {
     /// [`TryPushError::Full`], [`TryPushError::Disconnected`], [`TryPushError::Fault`]. Each gives the item back.
     #[inline]
     pub fn try_push(&mut self, item: T) -> Result<(), TryPushError<T>> {
-        let hold = match self.handle.claim_at_once(ONE) {
+        let hold = match self.handle.claim_at_once(Role::Producer, ONE) {
             Some(hold) => hold,
             None => match self.handle.claim_now(ONE) {
                 Ok(hold) => hold,
@@ -96,7 +96,7 @@ impl<T: Item> Producer<T> {
     ///
     /// [`PushTimeoutError::Timeout`] and those of [`Producer::push`]. Each gives the item back.
     pub fn push_timeout(&mut self, item: T, timeout: Duration) -> Result<(), PushTimeoutError<T>> {
-        let hold = match self.handle.claim_at_once(ONE) {
+        let hold = match self.handle.claim_at_once(Role::Producer, ONE) {
             Some(hold) => hold,
             None => match self.handle.claim(ONE, after(timeout)) {
                 Ok(hold) => hold,
@@ -123,7 +123,7 @@ impl<T: Item> Producer<T> {
                 least: run.len(),
                 most: run.len(),
             };
-            let hold = match self.handle.claim_at_once(wish) {
+            let hold = match self.handle.claim_at_once(Role::Producer, wish) {
                 Some(hold) => hold,
                 None => self
                     .wait(wish)
@@ -165,7 +165,7 @@ impl<T: Item> Producer<T> {
     #[inline]
     fn claim_some(&mut self, most: usize) -> Result<Hold, TryPushError<()>> {
         let wish = Wish { least: 1, most };
-        match self.handle.claim_at_once(wish) {
+        match self.handle.claim_at_once(Role::Producer, wish) {
             Some(hold) => Ok(hold),
             None => self
                 .handle
@@ -201,7 +201,7 @@ impl<T: Item> Producer<T> {
     #[inline]
     pub fn reserve(&mut self, n: usize) -> Result<Room<'_, T>, PushError<()>> {
         let wish = self.exactly(n);
-        let hold = match self.handle.claim_at_once(wish) {
+        let hold = match self.handle.claim_at_once(Role::Producer, wish) {
             Some(hold) => hold,
             None => self.wait(wish)?,
         };
@@ -219,7 +219,7 @@ impl<T: Item> Producer<T> {
         timeout: Duration,
     ) -> Result<Room<'_, T>, PushTimeoutError<()>> {
         let wish = self.exactly(n);
-        let hold = match self.handle.claim_at_once(wish) {
+        let hold = match self.handle.claim_at_once(Role::Producer, wish) {
             Some(hold) => hold,
             None => self
                 .handle

@@ -57,8 +57,8 @@ impl Member {
 
     /// Claims what a role can claim at once, if nothing is in the way.
     #[inline(always)]
-    pub(crate) fn claim_next(&mut self, wish: Wish) -> Option<Hold> {
-        let (from, kind) = match self.role {
+    pub(crate) fn claim_next(&mut self, role: Role, wish: Wish) -> Option<Hold> {
+        let (from, kind) = match role {
             Role::Producer => (Kind::Free, Kind::Writing),
             Role::Consumer => (Kind::Full, Kind::Reading),
         };
@@ -67,25 +67,32 @@ impl Member {
         if self.crew().word(place) != from(place.lap) {
             return None;
         }
-        if self.role == Role::Consumer && self.crew().any_returned() {
+        if role == Role::Consumer && self.crew().any_returned() {
             return None;
         }
         let len = self.count(place, wish.most, from);
-        let short = self.role == Role::Producer && len < wish.most && wish.most > 1;
+        let short = role == Role::Producer && len < wish.most && wish.most > 1;
         if short {
             return None; // what ends the row may be put away
         }
-        self.claim_run(place, len, from(place.lap), kind)
+        self.claim_run(role, place, len, from(place.lap), kind)
     }
 
     /// Claims a run that was seen to be as `from` says; `None` when somebody else was faster.
     #[inline(always)]
-    fn claim_run(&mut self, place: Place, len: usize, from: Word, kind: Kind) -> Option<Hold> {
+    fn claim_run(
+        &mut self,
+        role: Role,
+        place: Place,
+        len: usize,
+        from: Word,
+        kind: Kind,
+    ) -> Option<Hold> {
         let claimed = Word::owned(kind, self.number, len, place.lap);
         if !self.claim(place, from, claimed) {
             return None;
         }
-        self.frontier.claimed(len, &self.board, self.role);
+        self.frontier.claimed(len, &self.board, role);
         self.pulse.reset();
         Some(Hold {
             place,
@@ -103,7 +110,13 @@ impl Member {
         if len < wish.least {
             return self.too_few(place, len);
         }
-        let hold = self.claim_run(place, len, Word::free(place.lap), Kind::Writing);
+        let hold = self.claim_run(
+            Role::Producer,
+            place,
+            len,
+            Word::free(place.lap),
+            Kind::Writing,
+        );
         hold.map(Sight::Found)
     }
 
@@ -176,7 +189,7 @@ impl Member {
             let word = self.crew().word(place);
             if word == Word::full(place.lap) {
                 let len = self.count(place, wish.most, Word::full);
-                match self.claim_run(place, len, word, Kind::Reading) {
+                match self.claim_run(Role::Consumer, place, len, word, Kind::Reading) {
                     Some(hold) => return Ok(Sight::Found(hold)),
                     None => spin::stand_back(&mut lost),
                 }

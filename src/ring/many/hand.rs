@@ -86,8 +86,8 @@ impl Member {
     pub(super) fn stir(&mut self) {
         self.fence.light(); // E3
         let crowd = self.board.crowd();
-        if sleepers::any(crowd, self.role.peer(), self.words)
-            || sleepers::any(crowd, self.role, self.words)
+        if sleepers::any(crowd, Role::Producer, self.words)
+            || sleepers::any(crowd, Role::Consumer, self.words)
         {
             self.wake();
         }
