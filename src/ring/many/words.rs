@@ -1,5 +1,7 @@
 //! The slots' words, as those who take part read and set them, and what is made of a dead one's claim.
 
+use core::ops::Range;
+
 use super::frontier::told;
 use super::place::Place;
 use super::word::{Kind, Word};
@@ -172,12 +174,19 @@ impl Crew<'_> {
     #[inline(always)]
     pub(crate) fn set_run(&self, place: Place, run: usize, word: impl Fn(u64) -> Word) {
         let words = self.board.words();
-        let [first, second] = place.parts(run, words.len());
-        for (slots, lap) in [second, first] {
+        let set = |slots: Range<usize>, lap| {
             let bits = word(lap).bits();
             for slot in words[slots].iter().rev() {
                 slot.store(bits, Ordering::Release); // E6, E7: as `set`
             }
+        };
+        if run == 1 {
+            // Most are, and are known to be where this is inlined: no loop, and no wrap.
+            return set(place.slot..place.slot + 1, place.lap);
+        }
+        let [first, second] = place.parts(run, words.len());
+        for (slots, lap) in [second, first] {
+            set(slots, lap);
         }
     }
 
