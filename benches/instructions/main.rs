@@ -3,8 +3,8 @@
 //! `cargo bench --bench instructions` counts them with callgrind, and fails if an operation takes more than were recorded, or
 //! so many fewer that the record is out of date. No clock has a part in it: the numbers are the same on each run, and on a busy machine.
 //!
-//! Valgrind knows no membarrier(2), so what is counted is the way with the full fence, which is one instruction longer than
-//! with the light barrier.
+//! The rings are in System V memory, and publishers pass the light barrier, as long as valgrind lets membarrier(2) through, as 3.19
+//! does. A write to a stream asks the kernel each time whether somebody reads, since under valgrind the 2 µs for which it knows are always over.
 
 mod callgrind;
 mod cases;
@@ -146,7 +146,7 @@ impl Bounds {
 
     fn verdict(&self, recorded: f64, now: f64) -> Option<&'static str> {
         let most = if self.strict {
-            recorded * 1.05 + 1.0
+            recorded * 1.02 + 1.0
         } else {
             recorded * 1.5 + 5.0
         };
@@ -161,7 +161,7 @@ impl Bounds {
 
     fn explain(&self, wrong: usize) {
         println!(
-            "{wrong} of {} are out of bounds. The record is of Rust {}, and may be exceeded by 5 % and one instruction with \
+            "{wrong} of {} are out of bounds. The record is of Rust {}, and may be exceeded by 2 % and one instruction with \
              that version, or else by half; this is {}. If it is as it should be: \
              RINGPIPE_RECORD=1 cargo bench --bench instructions >record && mv record benches/instructions/recorded.rs",
             CASES.len(),
