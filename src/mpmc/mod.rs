@@ -34,6 +34,20 @@
 //! Each handle has a number while it lives, of which there are as many as the creator chose ([`Options::participants`], 64 unless
 //! told otherwise). A dead one's number is given out again once its remains are put in order.
 //!
+//! # Cost
+//!
+//! | | grows with |
+//! |---|---|
+//! | pushing or popping an item | nothing: O(1), with one locked operation, and without a system call while nobody has to wait. Who comes to where others have claimed meanwhile passes their words |
+//! | a run of items | its length: each item is copied once, and its slot's word looked at and set |
+//! | opening the ring, closing it while others have it open | nothing: O(1) |
+//! | taking part, leaving, clearing up after one that was killed | the limit on participants, O([`Options::participants`]), and what the killed one had in hand; not the capacity |
+//! | taking an item that came back, from a dead consumer or by [`Claim::put_back`] | the slots between it and the newest that was taken: O(capacity) at worst, one load each |
+//! | creating the ring | the memory, O(capacity), since each page is touched; O(1) with [`Options::prefault`]`(false)` |
+//! | closing it as the last | the memory that was touched: the kernel takes it back |
+//!
+//! The memory is 4096 bytes, 128 for each participant and 8 for each slot, rounded up to a page, and the items.
+//!
 //! # Examples
 //!
 //! Processes would each open the ring by its name; here threads share one.
