@@ -3,7 +3,7 @@
 use core::slice;
 use std::time::Duration;
 
-use super::handle::{Handle, Peer};
+use super::handle::{Handle, Peer, is_small};
 use crate::error::{Fault, PopError, PopTimeoutError, TryPopError};
 use crate::halt::{Halt, after};
 use crate::item::Item;
@@ -34,14 +34,16 @@ impl<T: Item> Consumer<T> {
     /// [`PeerLoss::Wait`] is chosen; [`PopError::Interrupted`] if the handle is interruptible; [`PopError::Fault`].
     #[inline]
     pub fn pop(&mut self) -> Result<T, PopError> {
-        if self.handle.has_at_hand(1) {
-            Ok(self.handle.side.pop())
-        } else {
-            self.pop_waiting()
+        if !self.handle.has_at_hand(1) {
+            if is_small::<T>() {
+                return self.pop_waiting();
+            }
+            self.handle.wait(1, None).map_err(Halt::pop)?;
         }
+        Ok(self.handle.side.pop())
     }
 
-    /// The slow path of `pop`, out of line so that the fast one can be inlined.
+    /// The slow path of `pop` for a small item: see `push_waiting` of the producer.
     #[cold]
     #[inline(never)]
     fn pop_waiting(&mut self) -> Result<T, PopError> {

@@ -96,8 +96,9 @@ impl<T: Item, E: End> Handle<T, E> {
         }
     }
 
-    /// Waits for `wanted` slots.
+    /// Waits for `wanted` slots. Out of line, so that what has not to wait can be inlined.
     #[cold]
+    #[inline(never)]
     pub(super) fn wait(&mut self, wanted: usize, until: Option<Deadline>) -> Result<usize, Halt> {
         self.check()?;
         if let Some(room) = self.side.look_closely(wanted, self.patience.strategy)? {
@@ -177,4 +178,9 @@ impl<T: Item, E: End> Drop for Handle<T, E> {
         // A panic is no end in good order. An error here means that the ring was removed: there is no role to give up.
         let _ = self.end(!thread::panicking());
     }
+}
+
+/// Whether an item travels in registers, so that handing it on costs nothing.
+pub(super) const fn is_small<T>() -> bool {
+    size_of::<T>() <= 2 * size_of::<usize>()
 }

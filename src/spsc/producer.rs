@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::handle::{Handle, Peer};
+use super::handle::{Handle, Peer, is_small};
 use crate::error::{Fault, PushError, PushSliceError, PushTimeoutError, TryPushError};
 use crate::halt::after;
 use crate::item::Item;
@@ -33,15 +33,20 @@ impl<T: Item> Producer<T> {
     /// [`PushError::Interrupted`] if the handle is interruptible; [`PushError::Fault`]. Each gives the item back.
     #[inline]
     pub fn push(&mut self, item: T) -> Result<(), PushError<T>> {
-        if self.handle.has_at_hand(1) {
-            self.handle.side.push(item);
-            Ok(())
-        } else {
-            self.push_waiting(item)
+        if !self.handle.has_at_hand(1) {
+            if is_small::<T>() {
+                return self.push_waiting(item);
+            }
+            if let Err(halt) = self.handle.wait(1, None) {
+                return Err(halt.push(item));
+            }
         }
+        self.handle.side.push(item);
+        Ok(())
     }
 
-    /// The slow path of `push`, out of line so that the fast one can be inlined.
+    /// The slow path of `push` for a small item. It ends by itself, which makes the fast one faster; a large item would be
+    /// copied once more for it, also where it is not taken.
     #[cold]
     #[inline(never)]
     fn push_waiting(&mut self, item: T) -> Result<(), PushError<T>> {
