@@ -24,12 +24,16 @@ pub(crate) fn open(capacity: usize) -> Crowd {
     let other = Arc::clone(&warehouse);
     Crowd::alike(
         Between::Processes,
-        move |item| warehouse.put(item),
-        move || other.get(),
+        move |item| warehouse.put(&[item]),
+        move || {
+            let [item] = other.get();
+            item
+        },
     )
 }
 
-struct Warehouse {
+/// For items of `N` words.
+pub(crate) struct Warehouse<const N: usize> {
     semaphores: Semaphores,
     /// Head, tail, and the places.
     memory: Mapping,
@@ -40,10 +44,10 @@ const HEAD: usize = 0;
 const TAIL: usize = 1;
 const PLACES: usize = 2;
 
-impl Warehouse {
+impl<const N: usize> Warehouse<N> {
     /// Processes forked from now on share it.
-    fn new(capacity: usize) -> Self {
-        let size = (PLACES + capacity) * size_of::<u64>();
+    pub(crate) fn new(capacity: usize) -> Self {
+        let size = (PLACES + N * capacity) * size_of::<u64>();
         let segment = shmget(Key::PRIVATE, size, ShmGetFlags::CREATE, 0o600).expect("a segment");
         let memory = shmat(segment, ShmAtFlags::empty());
         // It goes with the last process that has it; all but this one inherit it.
@@ -60,29 +64,32 @@ impl Warehouse {
         let words = self.memory.as_ptr().cast::<AtomicU64>();
         // SAFETY: the segment is page-aligned, has that many words, was filled with zeros, and is mapped for as long as
         // `self` lives; everybody uses it by atomics.
-        unsafe { std::slice::from_raw_parts(words.as_ptr(), PLACES + self.capacity) }
+        unsafe { std::slice::from_raw_parts(words.as_ptr(), PLACES + N * self.capacity) }
     }
 
     /// The place that the index in this word says, which goes on to the next. For who holds the mutex.
-    fn step(&self, index: usize) -> &AtomicU64 {
+    fn step(&self, index: usize) -> &[AtomicU64] {
         let words = self.words();
         let at = words[index].load(Ordering::Relaxed);
         words[index].store((at + 1) % self.capacity as u64, Ordering::Relaxed);
-        &words[PLACES + at as usize]
+        &words[PLACES + N * at as usize..][..N]
     }
 
-    fn put(&self, item: u64) {
+    pub(crate) fn put(&self, item: &[u64; N]) {
         self.semaphores.p(EMPTY);
         self.semaphores.p(MUTEX);
-        self.step(TAIL).store(item, Ordering::Relaxed);
+        for (place, &word) in self.step(TAIL).iter().zip(item) {
+            place.store(word, Ordering::Relaxed);
+        }
         self.semaphores.v(MUTEX);
         self.semaphores.v(FULL);
     }
 
-    fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> [u64; N] {
         self.semaphores.p(FULL);
         self.semaphores.p(MUTEX);
-        let item = self.step(HEAD).load(Ordering::Relaxed);
+        let place = self.step(HEAD);
+        let item = std::array::from_fn(|i| place[i].load(Ordering::Relaxed));
         self.semaphores.v(MUTEX);
         self.semaphores.v(EMPTY);
         item
