@@ -88,6 +88,12 @@ pub(crate) fn relax() {
 #[repr(align(128))]
 struct Ball(AtomicUsize);
 
+impl Ball {
+    fn new() -> Self {
+        Self(AtomicUsize::new(0))
+    }
+}
+
 const ROUND_TRIPS: usize = 4000;
 
 /// How long a cache line takes from one side to the other and back; `None` on one processor.
@@ -95,27 +101,38 @@ const ROUND_TRIPS: usize = 4000;
 /// It depends on where a hypervisor has put the processors, which changes by the second: figures are comparable
 /// only while it stays about the same.
 pub(crate) fn ping_pong() -> Option<Duration> {
+    let ball = Ball::new();
+    rally(&ball, &ball)
+}
+
+/// The same with one line for each direction, as two rings have: each must be taken back from who looks at it before it can be
+/// written, which on some processors doubles the time.
+pub(crate) fn ping_pong_on_two_lines() -> Option<Duration> {
+    rally(&Ball::new(), &Ball::new())
+}
+
+/// How long it takes there and back, by a line for each.
+fn rally(there: &Ball, back: &Ball) -> Option<Duration> {
     if matches!(placement(), Placement::Alone) {
         return None;
     }
-    let ball = Ball(AtomicUsize::new(0));
     thread::scope(|scope| {
         scope.spawn(|| {
             become_producer();
-            (0..ROUND_TRIPS).for_each(|n| strike(&ball, 2 * n));
+            (0..ROUND_TRIPS).for_each(|n| strike(there, back, 2 * n));
         });
         become_consumer();
-        strike(&ball, 1);
+        strike(back, there, 1);
         let start = Instant::now();
-        (1..ROUND_TRIPS).for_each(|n| strike(&ball, 2 * n + 1));
+        (1..ROUND_TRIPS).for_each(|n| strike(back, there, 2 * n + 1));
         Some(start.elapsed() / (ROUND_TRIPS as u32 - 1))
     })
 }
 
-/// Waits for the ball to come with `n` on it, and plays it back.
-fn strike(ball: &Ball, n: usize) {
-    while ball.0.load(Ordering::Acquire) != n {
+/// Waits for `n` to come, and sends the next number.
+fn strike(from: &Ball, to: &Ball, n: usize) {
+    while from.0.load(Ordering::Acquire) != n {
         std::hint::spin_loop();
     }
-    ball.0.store(n + 1, Ordering::Release);
+    to.0.store(n + 1, Ordering::Release);
 }

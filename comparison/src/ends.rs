@@ -85,10 +85,11 @@ pub(crate) fn round_trips<const N: usize, W: Way<N>>(messages: usize, times: Tim
     }
 }
 
-/// Panics unless each word has the message's number.
+/// Panics unless each word has the message's number. Not by a comparison of arrays, which calls bcmp and takes longer than the way
+/// through.
 #[inline(always)]
 fn check<const N: usize>(message: &Message<N>, n: u64) {
-    if *message != [n; N] {
+    if message.iter().fold(0, |wrong, word| wrong | (word ^ n)) != 0 {
         wrong(n);
     }
 }

@@ -26,6 +26,8 @@ pub(crate) trait Way<const N: usize>: 'static {
     const WAITS: Waits;
     /// Whether there is a call for many messages at once.
     const SLICES: bool = false;
+    /// Whether anything is to be learned from one message at a time.
+    const SINGLE: bool = true;
 
     type Tx: Tx<N>;
     type Rx: Rx<N>;

@@ -23,6 +23,8 @@ pub(crate) struct Contestant {
     pub(crate) name: &'static str,
     pub(crate) family: Family,
     pub(crate) waits: Waits,
+    /// Whether anything is to be learned from one message at a time.
+    takes_part_singly: bool,
     /// One message at a time, by size.
     pub(crate) single: [Open; 5],
     /// `SLICE` messages at a time, by size, where it has a call for that.
@@ -39,6 +41,7 @@ impl Contestant {
             name: <W as Way<1>>::NAME,
             family,
             waits: <W as Way<1>>::WAITS,
+            takes_part_singly: <W as Way<1>>::SINGLE,
             single: [
                 ends::single::<1, W>,
                 ends::single::<8, W>,
@@ -69,6 +72,18 @@ impl Contestant {
         let mut list = List(Vec::new());
         visit_all(&mut list);
         list.0
+    }
+
+    /// One message at a time, by size, where that means something.
+    pub(crate) fn singly(&self) -> Option<[Open; 5]> {
+        self.takes_part_singly.then_some(self.single)
+    }
+
+    /// Those for which one message at a time means something.
+    pub(crate) fn all_singly() -> Vec<Self> {
+        let mut all = Self::all();
+        all.retain(|one| one.takes_part_singly);
+        all
     }
 }
 

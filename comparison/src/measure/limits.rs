@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use super::band;
 use super::contest::{Contest, Entry, Plan, Reading, Run};
 use super::passing::{Passing, gigabytes};
-use super::weather::Weather;
 use crate::common::machine;
 use crate::report::work::{Axis, Better};
 use crate::ways::Family;
@@ -58,7 +57,15 @@ fn line() -> Contest {
         figure: "line".into(),
         title: "limits of the machine: a cache line there and back".into(),
         sweep: false,
-        entries: vec![entry("a cache line", 0.0, Line)],
+        notes: vec!["two lines: one for each direction, as two rings have".into()],
+        entries: vec![
+            entry("a cache line", 0.0, Line(machine::ping_pong)),
+            entry(
+                "two cache lines",
+                0.0,
+                Line(machine::ping_pong_on_two_lines),
+            ),
+        ],
         ..contest("ns", Better::Lower, Axis::None)
     }
 }
@@ -114,11 +121,11 @@ fn between(size: usize) -> Entry {
     entry("core to core", size as f64, passing)
 }
 
-struct Line;
+struct Line(fn() -> Option<Duration>);
 
 impl Run for Line {
     fn plan(&self, _: bool) -> Result<Plan, String> {
-        let line = Weather::line().ok_or("there is one processor only")?;
+        let line = (self.0)().ok_or("there is one processor only")?;
         Ok(Plan {
             warm: 0,
             timed: line.as_nanos() as u64,
@@ -127,7 +134,7 @@ impl Run for Line {
     }
 
     fn once(&self, _: Plan) -> Reading {
-        let line = Weather::line().expect("a second processor");
+        let line = (self.0)().expect("a second processor");
         Reading::of(line.as_nanos() as f64)
     }
 }

@@ -59,7 +59,7 @@ fn contest(rate: Rate) -> Contest {
         sweep: false,
         bytes: None,
         notes: notes(rate),
-        entries: Contestant::all()
+        entries: Contestant::all_singly()
             .iter()
             .map(|one| entry(one, rate))
             .collect(),

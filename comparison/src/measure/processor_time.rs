@@ -23,7 +23,7 @@ const CAPACITY: usize = 1024;
 const TRICKLE: f64 = 1e4;
 
 pub(crate) fn contests() -> Vec<Contest> {
-    let all = Contestant::all();
+    let all = Contestant::all_singly();
     let full_speed = contest(
         "64 B messages, one at a time, at full speed".into(),
         all.iter().map(full_speed).collect(),

@@ -28,7 +28,7 @@ fn contest(place: usize, size: usize) -> Contest {
         sweep: false,
         bytes: None,
         notes: NOTES.map(String::from).into(),
-        entries: Contestant::all()
+        entries: Contestant::all_singly()
             .iter()
             .map(|one| entry(one, place))
             .collect(),

@@ -52,7 +52,7 @@ fn entry(one: &Contestant, ring: usize, slices: bool, size: usize) -> Option<Ent
     let (open, unit) = if slices {
         (one.slices?[size], SLICE)
     } else {
-        (one.single[size], 1)
+        (one.singly()?[size], 1)
     };
     let warm = 2 * capacity as u64;
     let passing = Passing::duel(unit as u64, warm, millions(), move || open(capacity));

@@ -31,7 +31,7 @@ pub(crate) use msgs::SysVQueue;
 pub(crate) use others::{Cloudtoid, IpcChannel, Shmring};
 pub(crate) use pipes::{Fifo, LargePipe, PackedPipe, Pipe};
 pub(crate) use ringfires::Ringfire;
-pub(crate) use rings::Ring;
+pub(crate) use rings::{Ring, RingAsleep, RingAwake, RingCopied};
 pub(crate) use shaqs::Shaq;
 pub(crate) use sockets::{PacketSocket, StreamSocket};
 pub(crate) use spinning::{CrossbeamQueue, Ringbuf, Rtrb};
@@ -60,6 +60,9 @@ pub(crate) trait Visitor {
 /// Shows all ways there are, in the order in which they are to be listed.
 pub(crate) fn visit_all(visitor: &mut impl Visitor) {
     visitor.visit::<Ring>(Family::Ours);
+    visitor.visit::<RingAwake>(Family::Ours);
+    visitor.visit::<RingAsleep>(Family::Ours);
+    visitor.visit::<RingCopied>(Family::Ours);
     visit_kernel(visitor);
     visit_processes(visitor);
     visit_threads(visitor);
