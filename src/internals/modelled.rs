@@ -37,6 +37,7 @@ fn patience(peer_loss: PeerLoss) -> Patience {
         strategy: Strategy::Sleep,
         peer_loss,
         interruptible: true,
+        ..Patience::default()
     }
 }
 

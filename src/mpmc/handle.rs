@@ -6,7 +6,7 @@ use crate::error::Fault;
 use crate::halt::Halt;
 use crate::item::Item;
 use crate::memory::View;
-use crate::parking::Deadline;
+use crate::parking::{Deadline, Stopwatch};
 use crate::ring::crew::Sight;
 use crate::ring::many::{Hold, Member, Wish, frontier};
 use crate::ring::{Patience, PeerLoss, Role, Strategy, roster};
@@ -111,7 +111,10 @@ impl<T: Item> Handle<T> {
         self.check()?;
         self.member
             .look_closely(wish.least, size_of::<T>(), self.patience.strategy);
-        Ok(self.member.wait(wish, self.patience, until)?)
+        let watch = Stopwatch::start();
+        let end = self.member.wait(wish, self.patience, until);
+        self.patience.vigil.learn(watch.waited());
+        Ok(end?)
     }
 
     /// Gives back what a guard has left in hand; in a forked child, it is not the child's to give.

@@ -11,7 +11,7 @@ pub(crate) use local::Local;
 #[cfg(not(loom))]
 pub(crate) use sysv::{Semaphores, operations, set_size};
 #[cfg(not(loom))]
-pub(crate) use time::{Deadline, Pulse, SLICE, Stopwatch, Vouched, nap, passed};
+pub(crate) use time::{Deadline, Pulse, SLICE, Stopwatch, Vigil, Vouched, nap, passed};
 
 /// Why the books cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +37,10 @@ mod time {
     /// How long nothing must have been found before the kernel is asked about the peer, in nanoseconds.
     const PULSE: u64 = 5_000_000;
 
-    /// How long a side waits awake before it sleeps, at most.
-    const AWAKE: Duration = Duration::from_micros(if cfg!(fuzzing) { 0 } else { 200 });
+    /// How long a side waits awake before it sleeps: at most, and where that has been in vain of late. The longer one is
+    /// about what a sleep and a wake-up cost.
+    const AWAKE: Duration = Duration::from_micros(if cfg!(fuzzing) { 0 } else { 60 });
+    const IN_VAIN: Duration = Duration::from_micros(if cfg!(fuzzing) { 0 } else { 3 });
 
     pub(crate) fn passed(deadline: Deadline) -> bool {
         Instant::now() >= deadline
@@ -51,7 +53,7 @@ mod time {
         }
     }
 
-    /// Says when a side has been awake for long enough.
+    /// How long a side has been waiting.
     #[derive(Debug)]
     pub(crate) struct Stopwatch(Instant);
 
@@ -60,8 +62,34 @@ mod time {
             Self(Instant::now())
         }
 
-        pub(crate) fn ran_out(&self) -> bool {
-            self.0.elapsed() > AWAKE
+        pub(crate) fn waited(&self) -> Duration {
+            self.0.elapsed()
+        }
+    }
+
+    /// How long a side stays awake before it sleeps: as long as may pay, by what its last waits were like.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Vigil(Duration);
+
+    impl Default for Vigil {
+        fn default() -> Self {
+            Self(AWAKE)
+        }
+    }
+
+    impl Vigil {
+        pub(crate) fn is_over(self, waited: Duration) -> bool {
+            waited > self.0
+        }
+
+        /// Notes that a wait has ended. One that was short, asleep or awake, is what staying awake is for; after long ones it gets
+        /// shorter.
+        pub(crate) fn learn(&mut self, waited: Duration) {
+            self.0 = if waited < AWAKE {
+                AWAKE
+            } else {
+                (self.0 / 2).max(IN_VAIN)
+            };
         }
     }
 
@@ -120,7 +148,7 @@ mod time {
 }
 
 #[cfg(loom)]
-pub(crate) use timeless::{Deadline, Pulse, Stopwatch, nap, passed};
+pub(crate) use timeless::{Deadline, Pulse, Stopwatch, Vigil, nap, passed};
 
 /// loom has no time: there are no deadlines, and it is always time to ask.
 #[cfg(loom)]
@@ -144,7 +172,14 @@ mod timeless {
             Self
         }
 
-        pub(crate) fn ran_out(&self) -> bool {
+        pub(crate) fn waited(&self) {}
+    }
+
+    #[derive(Clone, Copy, Debug, Default)]
+    pub(crate) struct Vigil;
+
+    impl Vigil {
+        pub(crate) fn is_over(self, _waited: ()) -> bool {
             false
         }
     }
@@ -160,5 +195,26 @@ mod timeless {
         pub(crate) fn due(&mut self) -> bool {
             true
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::time::Duration;
+
+    use super::Vigil;
+
+    const LONG: Duration = Duration::from_millis(1);
+    const AWHILE: Duration = Duration::from_micros(30);
+
+    #[test]
+    fn after_long_waits_a_side_stays_awake_for_less_and_after_a_short_one_as_at_first() {
+        let mut vigil = Vigil::default();
+        assert!(!vigil.is_over(AWHILE));
+        (0..8).for_each(|_| vigil.learn(LONG));
+        assert!(vigil.is_over(AWHILE));
+        assert!(!vigil.is_over(Duration::from_micros(2)), "never at once");
+        vigil.learn(AWHILE);
+        assert!(!vigil.is_over(AWHILE));
     }
 }

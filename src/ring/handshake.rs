@@ -30,7 +30,7 @@ use super::roster::{self, Entry, State};
 use super::spin;
 use super::{Parking, Role, Wake};
 use crate::memory::Control;
-use crate::parking::{self, Deadline, ParkFault, Pulse};
+use crate::parking::{self, Deadline, ParkFault, Pulse, Vigil};
 use crate::ring::Fault;
 use crate::sync::{AtomicU32, Ordering};
 
@@ -63,6 +63,8 @@ pub(crate) struct Patience {
     pub(crate) strategy: Strategy,
     pub(crate) peer_loss: PeerLoss,
     pub(crate) interruptible: bool,
+    /// For how long to stay awake, with [`Strategy::SpinThenSleep`].
+    pub(crate) vigil: Vigil,
 }
 
 impl Patience {
@@ -210,7 +212,7 @@ impl Waiter<'_> {
         until: Option<Deadline>,
         mut look: impl FnMut() -> Result<Option<R>, Fault>,
     ) -> Result<R, Stop> {
-        if let Some(found) = spin::awake(self.patience.strategy, &mut look)? {
+        if let Some(found) = spin::awake(self.patience.strategy, self.patience.vigil, &mut look)? {
             return Ok(found);
         }
         match self.patience.strategy {
@@ -256,7 +258,7 @@ impl Waiter<'_> {
     ) -> Result<R, Stop> {
         let mut pulse = Pulse::default();
         loop {
-            if let Some(found) = spin::awake(Strategy::Spin, &mut look)? {
+            if let Some(found) = spin::awake(Strategy::Spin, Vigil::default(), &mut look)? {
                 return Ok(found);
             }
             if pulse.due()

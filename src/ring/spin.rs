@@ -3,31 +3,30 @@
 use crossbeam_utils::Backoff;
 
 use super::handshake::Strategy;
-use crate::parking::Stopwatch;
+use crate::parking::{Stopwatch, Vigil};
 
-/// How many rounds of spinning and yielding come before a sleep.
+/// How many rounds of spinning and yielding come before a sleep, where the vigil is not over before.
 const ROUNDS: u32 = 16;
 
 /// Looks again and again, awake, until `look` finds something or the strategy's patience is over.
 pub(crate) fn awake<R, E>(
     strategy: Strategy,
+    vigil: Vigil,
     mut look: impl FnMut() -> Result<Option<R>, E>,
 ) -> Result<Option<R>, E> {
-    let rounds = if strategy == Strategy::Sleep {
-        0
-    } else {
-        ROUNDS
-    };
+    if strategy == Strategy::Sleep {
+        return Ok(None);
+    }
     let watch = Stopwatch::start();
-    for _ in 0..rounds {
-        // Where others want the processor, a yield takes long: sleep then, before a deadline has gone by.
-        if watch.ran_out() {
-            break;
-        }
+    for _ in 0..ROUNDS {
         let backoff = Backoff::new();
         while !backoff.is_completed() {
             if let Some(found) = look()? {
                 return Ok(Some(found));
+            }
+            // Also where others want the processor, and a yield takes long.
+            if vigil.is_over(watch.waited()) {
+                return Ok(None);
             }
             backoff.snooze();
         }

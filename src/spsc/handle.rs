@@ -6,7 +6,7 @@ use super::holder;
 use crate::error::Fault;
 use crate::halt::Halt;
 use crate::item::Item;
-use crate::parking::Deadline;
+use crate::parking::{Deadline, Stopwatch};
 use crate::ring::roster::State;
 use crate::ring::{End, Patience, PeerLoss, Role, Side, Strategy};
 use crate::segment::Segment;
@@ -104,7 +104,10 @@ impl<T: Item, E: End> Handle<T, E> {
         if let Some(room) = self.side.look_closely(wanted, self.patience.strategy)? {
             return Ok(room);
         }
-        Ok(self.side.wait(wanted, self.patience, until)?)
+        let watch = Stopwatch::start();
+        let end = self.side.wait(wanted, self.patience, until);
+        self.patience.vigil.learn(watch.waited());
+        Ok(end?)
     }
 
     /// For guards, whose methods have no error to return.

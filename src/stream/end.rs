@@ -12,7 +12,7 @@ use crate::error::{Error, Fault};
 use crate::halt::after;
 use crate::mpmc::Peers;
 use crate::name::Name;
-use crate::parking::{self, Deadline, Vouched};
+use crate::parking::{self, Deadline, Stopwatch, Vigil, Vouched};
 use crate::ring::crew::Sight;
 use crate::ring::turns::{Member, Place, Refusal};
 use crate::ring::{Patience, PeerLoss, Role, Strategy, roster};
@@ -38,6 +38,7 @@ pub(super) struct End {
     incarnation: Incarnation,
     pub(super) ways: Arc<Ways>,
     strategy: Strategy,
+    vigil: Vigil,
     vouched: Vouched,
     /// How many writers there had been when a reader was opened without waiting for one.
     unmet: Option<u64>,
@@ -64,6 +65,7 @@ impl End {
             incarnation: fork::incarnation(),
             ways,
             strategy: Strategy::default(),
+            vigil: Vigil::default(),
             vouched: Vouched::default(),
             unmet: None,
             heritage: None,
@@ -100,6 +102,7 @@ impl End {
             strategy: Strategy::Sleep,
             peer_loss: PeerLoss::Wait,
             interruptible: self.ways.interruptible.is_on(),
+            ..Patience::default()
         };
         Ok(self.member.wait_for_peers(seen, patience, until)?)
     }
@@ -186,7 +189,10 @@ impl End {
         }
         self.member.look_closely(least, self.strategy);
         let patience = self.patience(moved > 0);
-        Ok(self.member.wait(least, patience, until)?)
+        let watch = Stopwatch::start();
+        let end = self.member.wait(least, patience, until);
+        self.vigil.learn(watch.waited());
+        Ok(end?)
     }
 
     /// The same for a reader of up to `wanted` bytes. Where there are a few at once, the writer is at work: to read each few of them
@@ -212,6 +218,7 @@ impl End {
             strategy: self.strategy,
             peer_loss: PeerLoss::Disconnect,
             interruptible: hurried || self.ways.interruptible.is_on(),
+            vigil: self.vigil,
         }
     }
 

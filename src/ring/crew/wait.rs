@@ -69,7 +69,7 @@ impl Waiter<'_> {
                 _ => None,
             })
         };
-        if let Some(found) = spin::awake(self.patience.strategy, &mut found)? {
+        if let Some(found) = spin::awake(self.patience.strategy, self.patience.vigil, &mut found)? {
             return Ok(found);
         }
         match self.patience.strategy {
