@@ -4,7 +4,8 @@
 //! so many fewer that the record is out of date. No clock has a part in it: the numbers are the same on each run, and on a busy machine.
 //!
 //! The rings are in System V memory, and publishers pass the light barrier, as long as valgrind lets membarrier(2) through, as 3.19
-//! does. A write to a stream asks the kernel each time whether somebody reads, since under valgrind the 2 µs for which it knows are always over.
+//! does. A write to a stream asks the kernel each time whether somebody reads, since several are written to in turn, and the 2 µs for which
+//! each knows are over by then.
 
 mod callgrind;
 mod cases;

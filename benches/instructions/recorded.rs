@@ -26,9 +26,9 @@ pub(crate) const RECORDED: &[(&str, f64)] = &[
     ("mpmc pop, 64 B", 137.6),
     ("mpmc push_slice of 32, 8 B", 527.0),
     ("mpmc pop_slice of 32, 8 B", 533.0),
-    ("stream write of 64 B", 487.0),
+    ("stream write of 64 B", 261.2),
     ("stream read of 64 B", 181.0),
-    ("stream write of 4 KiB", 487.0),
+    ("stream write of 4 KiB", 261.2),
     ("stream read of 4 KiB", 181.0),
 ];
 

@@ -99,20 +99,24 @@ mod time {
     /// and the end of a waitpid(2) or the like lie several system calls' time. So an answer that is younger than that is as good as a
     /// new one, to whoever has no clock that is finer.
     #[derive(Debug, Default)]
-    pub(crate) struct Vouched(Option<Instant>);
+    pub(crate) struct Vouched {
+        /// Until when, in nanoseconds.
+        until: u64,
+    }
 
     impl Vouched {
+        #[inline]
         pub(crate) fn is_fresh(&self) -> bool {
-            self.0.is_some_and(|since| since.elapsed() < VOUCHED)
+            proc::tick() < self.until
         }
 
         pub(crate) fn renew(&mut self) {
-            self.0 = Some(Instant::now());
+            self.until = proc::tick() + VOUCHED;
         }
     }
 
-    /// How long an answer is fresh.
-    const VOUCHED: Duration = Duration::from_micros(2);
+    /// How long an answer is fresh, in nanoseconds.
+    const VOUCHED: u64 = 2_000;
 
     /// Says when it is time to ask the kernel whether the peer lives.
     ///

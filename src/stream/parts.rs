@@ -1,10 +1,32 @@
-//! Buffers in several parts, written piece by piece.
+//! What is written, piece by piece: one buffer, or several as one.
 
 use std::io::IoSlice;
 
 use crate::ring::turns::Member;
 
-/// What is to be written, and how far that has come.
+/// What is left to be written.
+pub(super) trait Parts {
+    fn left(&self) -> usize;
+    /// Copies the next `n` bytes into the ring. The member has the turn, and room for them.
+    fn put(&mut self, member: &Member, n: usize);
+}
+
+/// One buffer.
+impl Parts for &[u8] {
+    #[inline]
+    fn left(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn put(&mut self, member: &Member, n: usize) {
+        let (now, rest) = self.split_at(n);
+        member.put(0, now);
+        *self = rest;
+    }
+}
+
+/// Several buffers.
 pub(super) struct Gather<'a> {
     parts: &'a [IoSlice<'a>],
     /// Bytes of the first part that are written.
@@ -20,18 +42,19 @@ impl<'a> Gather<'a> {
             left: parts.iter().map(|part| part.len()).sum(),
         }
     }
+}
 
-    pub(super) fn left(&self) -> usize {
+impl Parts for Gather<'_> {
+    fn left(&self) -> usize {
         self.left
     }
 
-    /// Copies the next `n` bytes into the ring, behind `offset` others. The member has the turn, and room for them.
-    pub(super) fn put(&mut self, member: &Member, offset: usize, n: usize) {
+    fn put(&mut self, member: &Member, n: usize) {
         let mut done = 0;
         while done < n {
             let first = &self.parts[0][self.skipped..];
             let now = first.len().min(n - done);
-            member.put(offset + done, &first[..now]);
+            member.put(done, &first[..now]);
             done += now;
             self.skipped += now;
             if now == first.len() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::PIPE_BUF;
 use super::end::{End, SHARE};
 use super::halt::Halt;
-use super::parts::Gather;
+use super::parts::{Gather, Parts};
 use super::readiness::Readiness;
 use crate::error::{Error, Fault};
 use crate::mpmc::Peers;
@@ -245,6 +245,9 @@ impl Writer {
         moved: usize,
         until: Option<Deadline>,
     ) -> Result<usize, Halt> {
+        if let Some(room) = self.end.member.at_hand(left) {
+            return Ok(room);
+        }
         let least = if total <= PIPE_BUF {
             total
         } else if self.is_nonblocking() {
@@ -252,22 +255,28 @@ impl Writer {
         } else {
             left.min(PIPE_BUF)
         };
-        match self.end.member.at_hand(left) {
-            Some(room) => Ok(room),
-            None => self.end.ready(least, moved, until),
-        }
+        self.end.ready(least, moved, until)
     }
 
     /// Writes the parts as one.
-    fn send(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut parts = Gather::new(parts);
+    fn send(&mut self, mut parts: impl Parts) -> io::Result<usize> {
         let total = parts.left();
         if total == 0 {
             return Ok(0);
         }
-        let mut moved = 0;
+        let begun = self.begin();
+        if begun.is_ok() && total <= SHARE && self.end.member.at_hand(total).is_some() {
+            self.pass_share(&mut parts, total);
+            return Ok(total);
+        }
+        self.send_on(begun, parts)
+    }
+
+    /// Writes the parts as one, of which there may be more than is known to fit.
+    #[inline(never)]
+    fn send_on(&mut self, mut go: Result<(), Halt>, mut parts: impl Parts) -> io::Result<usize> {
+        let (total, mut moved) = (parts.left(), 0);
         let until = self.end.ways.deadline();
-        let mut go = self.begin();
         while go.is_ok() && moved < total {
             go = self.room(total, total - moved, moved, until).map(|room| {
                 let now = room.min(total - moved);
@@ -285,16 +294,21 @@ impl Writer {
     }
 
     /// Copies the next `n` bytes into the ring, a share at a time, so that readers can begin; lets the turn go.
-    fn pass(&mut self, parts: &mut Gather<'_>, n: usize) {
+    fn pass(&mut self, parts: &mut impl Parts, n: usize) {
         let member = &mut self.end.member;
         let mut left = n;
         while left > SHARE {
-            parts.put(member, 0, SHARE);
+            parts.put(member, SHARE);
             member.hand_over(SHARE);
             left -= SHARE;
         }
-        parts.put(member, 0, left);
-        member.finish(left);
+        self.pass_share(parts, left);
+    }
+
+    #[inline]
+    fn pass_share(&mut self, parts: &mut impl Parts, n: usize) {
+        parts.put(&self.end.member, n);
+        self.end.member.finish(n);
     }
 
     /// Why a write failed; with the signal, if one is wanted.
@@ -311,12 +325,12 @@ impl Write for Writer {
     /// Writes, as write(2) does to a pipe.
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.send(&[IoSlice::new(bytes)])
+        self.send(bytes)
     }
 
     /// The same of all parts as one: in one piece, if together they have at most [`PIPE_BUF`] bytes.
     fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.send(parts)
+        self.send(Gather::new(parts))
     }
 
     /// Does nothing: what is written can be read.

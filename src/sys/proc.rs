@@ -93,12 +93,23 @@ fn unexpected(of: &str) -> io::Error {
 ///
 /// To ask "has a tick passed since", not to measure.
 pub(crate) fn coarse_tick() -> u64 {
+    nanoseconds(libc::CLOCK_MONOTONIC_COARSE)
+}
+
+/// The kernel's monotonic clock in nanoseconds: what `Instant` shows, as a number that is compared at once.
+#[inline]
+pub(crate) fn tick() -> u64 {
+    nanoseconds(libc::CLOCK_MONOTONIC)
+}
+
+#[inline]
+fn nanoseconds(clock: libc::clockid_t) -> u64 {
     let mut now = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
     // SAFETY: the kernel writes one timespec to the address, a local one.
-    let returned = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut now) };
+    let returned = unsafe { libc::clock_gettime(clock, &raw mut now) };
     // It can fail for a bad clock or address only, and these are neither.
     debug_assert_eq!(returned, 0);
     now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
