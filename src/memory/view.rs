@@ -143,6 +143,11 @@ impl<T: Item> View<T> {
     /// The run cut where it wraps; the second part is empty where it does not.
     #[inline]
     fn halves(&self, run: Run) -> (Part<'_, T>, Part<'_, T>) {
+        assert!(run.slot < self.capacity, "a run begins inside the ring");
+        if run.len <= self.capacity - run.slot {
+            // Most: where this is inlined, nothing is left of the second part.
+            return (self.part(run.slot..run.slot + run.len), self.part(0..0));
+        }
         let (first, second) = run.split(self.capacity);
         assert!(
             first.end <= self.capacity && second.end <= self.capacity,

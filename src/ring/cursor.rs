@@ -53,6 +53,13 @@ pub(crate) fn advance(slot: usize, n: usize, capacity: usize) -> usize {
     }
 }
 
+/// The slot after `slot`.
+#[inline]
+pub(crate) fn next(slot: usize, capacity: usize) -> usize {
+    let next = slot + 1;
+    if next >= capacity { 0 } else { next }
+}
+
 /// The slot of a position.
 pub(crate) fn slot_of(position: u64, capacity: usize) -> usize {
     (position % capacity as u64) as usize
@@ -85,5 +92,6 @@ mod tests {
         assert_eq!(advance(3, 4, 4), 3);
         assert_eq!(advance(0, 1, 1), 0);
         assert_eq!(slot_of(10, 4), 2);
+        assert_eq!((next(2, 4), next(3, 4), next(0, 1)), (3, 0, 0));
     }
 }

@@ -181,10 +181,24 @@ impl<T: Item, E: End> Side<T, E> {
     /// When `n` exceeds the room, which would hand out slots that are the peer's already.
     #[inline(always)]
     pub(crate) fn hand_over(&mut self, n: usize) {
+        let slot = cursor::advance(self.slot, n, self.view.capacity());
+        self.hand_over_to(slot, n);
+    }
+
+    /// The same of one slot.
+    #[inline(always)]
+    fn hand_over_one(&mut self) {
+        let slot = cursor::next(self.slot, self.view.capacity());
+        self.hand_over_to(slot, 1);
+    }
+
+    /// The same of the `n` slots before `slot`.
+    #[inline(always)]
+    fn hand_over_to(&mut self, slot: usize, n: usize) {
         assert!(n <= self.room, "a side hands over what it has");
         self.room -= n;
         self.own = self.own.wrapping_add(n as u64);
-        self.slot = cursor::advance(self.slot, n, self.view.capacity());
+        self.slot = slot;
         let control = self.view.control();
         // Release, E1 for a producer, E2 for a consumer; and the first half of E3.
         E::own(control).store(self.own, Ordering::Release);
@@ -275,7 +289,7 @@ impl<T: Item> Side<T, Write> {
     #[inline(always)]
     pub(crate) fn push(&mut self, item: T) {
         self.view.put(self.slot(), item);
-        self.hand_over(1);
+        self.hand_over_one();
     }
 
     /// The next `len` free slots in place, cut where the ring wraps. The caller has seen so much room.
@@ -308,7 +322,7 @@ impl<T: Item> Side<T, Read> {
     #[inline(always)]
     pub(crate) fn pop(&mut self) -> T {
         let item = self.view.get(self.slot());
-        self.hand_over(1);
+        self.hand_over_one();
         item
     }
 

@@ -179,7 +179,7 @@ impl<T: Item> Consumer<T> {
     ) -> Result<Items<'_, T>, PopTimeoutError> {
         let wanted = n.max(1);
         if self.handle.has_at_hand(1) {
-            self.handle.clear_for(wanted); // as in `some_items`
+            self.handle.count_for(wanted);
         } else {
             self.handle
                 .wait(1, after(timeout))
@@ -196,7 +196,7 @@ impl<T: Item> Consumer<T> {
     #[inline]
     fn some_items(&mut self, wanted: usize) -> Result<usize, PopError> {
         if self.handle.has_at_hand(1) {
-            self.handle.clear_for(wanted); // counts anew if fewer are known; if fewer there are, so be it
+            self.handle.count_for(wanted);
         } else {
             self.handle.wait(1, None).map_err(Halt::pop)?;
         }

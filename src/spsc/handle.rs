@@ -1,5 +1,6 @@
 //! What the two handles have in common: a side, whose it is, and how it waits.
 
+use core::hint::cold_path;
 use std::thread;
 
 use super::holder;
@@ -69,13 +70,22 @@ impl<T: Item, E: End> Handle<T, E> {
         self.incarnation.is_current() && !self.stopped_by_peer() && self.side.known_room() >= n
     }
 
+    /// Counts anew if fewer than `n` slots are known to be this side's; if fewer there are, so be it.
+    ///
+    /// For who has some at hand, so that an error will keep until there are none.
+    #[inline(always)]
+    pub(super) fn count_for(&mut self, n: usize) {
+        let _ = self.side.room(n);
+    }
+
     /// Whether the peer seems to have gone in a way that ends this side's work at once: the producer's, whose items
     /// nobody would take. A consumer first takes what is left.
     #[inline(always)]
     fn stopped_by_peer(&self) -> bool {
-        E::ROLE == Role::Producer
-            && self.side.peer_known_gone()
-            && self.patience.peer_loss == PeerLoss::Disconnect
+        E::ROLE == Role::Producer && self.side.peer_known_gone() && {
+            cold_path(); // else all conditions are computed, before one jump
+            self.patience.peer_loss == PeerLoss::Disconnect
+        }
     }
 
     /// Slots that are this side's now, at least one, or why not.

@@ -165,7 +165,7 @@ impl<T: Item> Producer<T> {
     /// ```
     #[inline]
     pub fn reserve(&mut self, n: usize) -> Result<Room<'_, T>, PushError<()>> {
-        let len = n.clamp(1, self.capacity());
+        let len = n.min(self.capacity()).max(1);
         if !self.handle.has_at_hand(len) {
             self.handle.wait(len, None).map_err(|halt| halt.push(()))?;
         }
@@ -186,7 +186,7 @@ impl<T: Item> Producer<T> {
         n: usize,
         timeout: Duration,
     ) -> Result<Room<'_, T>, PushTimeoutError<()>> {
-        let len = n.clamp(1, self.capacity());
+        let len = n.min(self.capacity()).max(1);
         if !self.handle.has_at_hand(len) {
             self.handle
                 .wait(len, after(timeout))
@@ -224,7 +224,7 @@ impl<T: Item> Producer<T> {
     #[inline]
     fn some_room(&mut self, wanted: usize) -> Result<usize, PushError<()>> {
         if self.handle.has_at_hand(1) {
-            self.handle.clear_for(wanted); // counts anew if less is known; if less there is, so be it
+            self.handle.count_for(wanted);
         } else {
             self.handle.wait(1, None).map_err(|halt| halt.push(()))?;
         }
