@@ -1,5 +1,6 @@
 //! What the two handles have in common: a participant, whose it is, and how it waits.
 
+use core::hint::cold_path;
 use std::thread;
 
 use crate::error::Fault;
@@ -91,7 +92,10 @@ impl<T: Item> Handle<T> {
     fn stopped_by_peers(&self, role: Role) -> bool {
         role == Role::Producer
             && roster::known_gone(self.member.board().control(), Role::Consumer)
-            && self.patience.peer_loss == PeerLoss::Disconnect
+            && {
+                cold_path(); // else all conditions are computed, before one jump
+                self.patience.peer_loss == PeerLoss::Disconnect
+            }
     }
 
     /// Claims without waiting, or says why not.

@@ -10,12 +10,23 @@ use super::place::Place;
 use super::word::{Kind, Stand, Word};
 use crate::ring::crew::{Sight, count};
 use crate::ring::{Fault, Role, spin};
-use crate::sync::Ordering;
+use crate::sync::{AtomicU64, Ordering};
 
 /// How often in a row it starts over because others were faster: each time one of them got on. Fewer, since it stands back each time.
 ///
 /// A fuzzer's scripts come upon spoiled rings all the time.
 const LOSSES: u32 = if cfg!(fuzzing) { 1 << 6 } else { 1 << 14 };
+
+/// How many words from the first on are as `bits` says: four at a time, which takes half as many jumps.
+#[inline(always)]
+fn alike(slots: &[AtomicU64], bits: u64) -> usize {
+    // Acquire, E6 and E7: each may have been set by somebody else.
+    let same = |slot: &AtomicU64| slot.load(Ordering::Acquire) == bits;
+    let (fours, _) = slots.as_chunks::<4>();
+    let in_fours = fours.iter().take_while(|four| four.iter().all(same));
+    let sure = 4 * in_fours.count();
+    sure + slots[sure..].iter().take_while(|slot| same(slot)).count()
+}
 
 impl Member {
     /// Claims slots to write, or says what is in the way.
@@ -226,14 +237,14 @@ impl Member {
             return 1;
         }
         let words = self.board.words();
+        let most = most.min(self.run_limit());
+        if let Some(slots) = words.get(place.slot..place.slot + most) {
+            return alike(slots, word(place.lap).bits());
+        }
         let mut len = 0;
-        for (slots, lap) in place.parts(most.min(self.run_limit()), words.len()) {
+        for (slots, lap) in place.parts(most, words.len()) {
             let (bits, slots) = (word(lap).bits(), &words[slots]);
-            // Acquire, E6 and E7: each may have been set by somebody else.
-            let alike = slots
-                .iter()
-                .take_while(|slot| slot.load(Ordering::Acquire) == bits);
-            let alike = alike.count();
+            let alike = alike(slots, bits);
             len += alike;
             if alike < slots.len() {
                 break;

@@ -8,7 +8,7 @@ use super::word::{Kind, Word};
 use crate::memory::Entry;
 use crate::ring::Role;
 use crate::ring::crew::{Crew, count};
-use crate::sync::Ordering;
+use crate::sync::{AtomicU64, Ordering};
 
 /// What becomes of the items that a consumer held when it died.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -176,13 +176,17 @@ impl Crew<'_> {
         let words = self.board.words();
         let set = |slots: Range<usize>, lap| {
             let bits = word(lap).bits();
-            for slot in words[slots].iter().rev() {
-                slot.store(bits, Ordering::Release); // E6, E7: as `set`
-            }
+            let set = |slot: &AtomicU64| slot.store(bits, Ordering::Release); // E6, E7: as `set`
+            let (rest, fours) = words[slots].as_rchunks::<4>();
+            fours.iter().rev().for_each(|four| four.iter().rev().for_each(set));
+            rest.iter().rev().for_each(set);
         };
         if run == 1 {
             // Most are, and are known to be where this is inlined: no loop, and no wrap.
             return set(place.slot..place.slot + 1, place.lap);
+        }
+        if place.slot + run <= words.len() {
+            return set(place.slot..place.slot + run, place.lap);
         }
         let [first, second] = place.parts(run, words.len());
         for (slots, lap) in [second, first] {
