@@ -6,6 +6,7 @@
 use core::ptr::NonNull;
 use core::slice;
 
+use super::layout::Header;
 use super::{Control, Crowd, Entry, Region};
 use crate::sync::{Arc, AtomicU64};
 
@@ -13,7 +14,8 @@ use crate::sync::{Arc, AtomicU64};
 #[derive(Clone, Debug)]
 pub(crate) struct Board {
     /// Keeps the memory that the others point into.
-    region: Arc<Region>,
+    _region: Arc<Region>,
+    header: NonNull<Header>,
     entries: NonNull<Entry>,
     participants: usize,
     words: NonNull<AtomicU64>,
@@ -55,8 +57,10 @@ impl Board {
             entries.is_aligned() && words.is_aligned(),
             "the table follows the header"
         );
+        let header = NonNull::from(region.header());
         Some(Self {
-            region,
+            _region: region,
+            header,
             entries,
             participants,
             words,
@@ -66,12 +70,18 @@ impl Board {
 
     #[inline(always)]
     pub(crate) fn control(&self) -> &Control {
-        &self.region.header().control
+        &self.header().control
     }
 
     #[inline(always)]
     pub(crate) fn crowd(&self) -> &Crowd {
-        &self.region.header().crowd
+        &self.header().crowd
+    }
+
+    #[inline(always)]
+    fn header(&self) -> &Header {
+        // SAFETY: `fitting` took the address from a reference into `region`, which lives as long as `self`.
+        unsafe { self.header.as_ref() }
     }
 
     /// The participants, by their number less 1.
