@@ -58,13 +58,22 @@ impl<T: Item> Consumer<T> {
     /// [`PeerLoss::Wait`] is chosen; [`PopError::Interrupted`] if the handle is interruptible; [`PopError::Fault`].
     #[inline]
     pub fn pop(&mut self) -> Result<T, PopError> {
+        match self.handle.claim_next(Role::Consumer, ONE) {
+            Some(hold) => Ok(self.get(hold)),
+            None => self.pop_looking(),
+        }
+    }
+
+    /// What `pop` does where something is in the way: as in `push_looking` of the producer.
+    #[inline(never)]
+    fn pop_looking(&mut self) -> Result<T, PopError> {
         match self.handle.claim_at_once(Role::Consumer, ONE) {
             Some(hold) => Ok(self.get(hold)),
             None => self.pop_waiting(),
         }
     }
 
-    /// The slow path of `pop`, out of line so that the fast one can be inlined.
+    /// The slow path of `pop`.
     #[cold]
     #[inline(never)]
     fn pop_waiting(&mut self) -> Result<T, PopError> {

@@ -59,7 +59,18 @@ impl<T: Item> Handle<T> {
         }
     }
 
-    /// Claims at once, by the handle's role, which who calls knows beforehand. `None` calls for the slow path.
+    /// Claims what comes next, by the handle's role, which who calls knows beforehand. `None` calls for a closer look.
+    #[inline(always)]
+    pub(super) fn claim_next(&mut self, role: Role, wish: Wish) -> Option<Hold> {
+        debug_assert_eq!(role, self.role);
+        if !self.incarnation.is_current() || self.stopped_by_peers(role) {
+            return None;
+        }
+        self.member.give_back();
+        self.member.claim_next(role, wish)
+    }
+
+    /// The same, or whatever else can be claimed at once. `None` calls for the slow path.
     #[inline(always)]
     pub(super) fn claim_at_once(&mut self, role: Role, wish: Wish) -> Option<Hold> {
         debug_assert_eq!(role, self.role);

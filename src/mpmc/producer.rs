@@ -48,6 +48,17 @@ impl<T: Item> Producer<T> {
     /// [`PushError::Interrupted`] if the handle is interruptible; [`PushError::Fault`]. Each gives the item back.
     #[inline]
     pub fn push(&mut self, item: T) -> Result<(), PushError<T>> {
+        if let Some(hold) = self.handle.claim_next(Role::Producer, ONE) {
+            self.put(hold, item);
+            Ok(())
+        } else {
+            self.push_looking(item)
+        }
+    }
+
+    /// What `push` does where something is in the way, out of line so that what it claims else stays in registers.
+    #[inline(never)]
+    fn push_looking(&mut self, item: T) -> Result<(), PushError<T>> {
         if let Some(hold) = self.handle.claim_at_once(Role::Producer, ONE) {
             self.put(hold, item);
             Ok(())
@@ -56,7 +67,7 @@ impl<T: Item> Producer<T> {
         }
     }
 
-    /// The slow path of `push`, out of line so that the fast one can be inlined.
+    /// The slow path of `push`.
     #[cold]
     #[inline(never)]
     fn push_waiting(&mut self, item: T) -> Result<(), PushError<T>> {

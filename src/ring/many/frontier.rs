@@ -50,7 +50,11 @@ impl Frontier {
     /// Goes on over a run that this participant has claimed.
     #[inline(always)]
     pub(super) fn claimed(&mut self, len: usize, board: &Board, role: Role) {
-        self.place = self.place.ahead(len, board.words().len());
+        let capacity = board.words().len();
+        self.place = match len {
+            1 => self.place.next(capacity),
+            _ => self.place.ahead(len, capacity),
+        };
         self.untold += len;
         if self.untold >= LAG {
             self.tell(board, role);

@@ -44,6 +44,17 @@ impl Place {
         }
     }
 
+    /// The place just behind.
+    #[inline(always)]
+    pub(crate) fn next(self, capacity: usize) -> Self {
+        let slot = cursor::next(self.slot, capacity);
+        Self {
+            position: self.position.wrapping_add(1),
+            slot,
+            lap: self.lap.wrapping_add(u64::from(slot == 0)),
+        }
+    }
+
     /// The place just before.
     pub(crate) fn back(self, capacity: usize) -> Self {
         let wraps = self.slot == 0;
@@ -88,5 +99,7 @@ mod tests {
         }
         assert_eq!(start.lap_before(3), Place::at(2, 3));
         assert_eq!(Place::at(6, 3).back(3), start);
+        assert_eq!(start.next(3), Place::at(6, 3));
+        assert_eq!(start.next(3).next(3), Place::at(7, 3));
     }
 }

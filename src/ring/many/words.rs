@@ -178,7 +178,10 @@ impl Crew<'_> {
             let bits = word(lap).bits();
             let set = |slot: &AtomicU64| slot.store(bits, Ordering::Release); // E6, E7: as `set`
             let (rest, fours) = words[slots].as_rchunks::<4>();
-            fours.iter().rev().for_each(|four| four.iter().rev().for_each(set));
+            fours
+                .iter()
+                .rev()
+                .for_each(|four| four.iter().rev().for_each(set));
             rest.iter().rev().for_each(set);
         };
         if run == 1 {
