@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Tests the comparison with the rivals, and lets each contender pass a few messages in each measurement, checked; and sees
-# that nothing is left in shared memory and among the temporary files.
+# that nothing is left in shared memory and among the temporary files. Built without optimisation, since nothing is measured.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ci/leaks.sh cargo test --locked --quiet --manifest-path comparison/Cargo.toml
-cargo build --release --locked --quiet --manifest-path comparison/Cargo.toml
-program=${CARGO_TARGET_DIR:-comparison/target}/release/ringpipe-comparison
+cargo build --locked --quiet --manifest-path comparison/Cargo.toml
+program=${CARGO_TARGET_DIR:-comparison/target}/debug/ringpipe-comparison
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 export TMPDIR=$scratch
