@@ -3,6 +3,7 @@
 //! Each producer sends as many items as each other, and each consumer takes as many as each other. First they let a
 //! warm-up pass. When all have done so the clock starts and they are told to go on; it stops when the last consumer has
 //! taken and checked its last item. Then the consumers' books are added up: each item must have come to one of them.
+//! Whoever is done waits for all others before it goes: that a process ends takes a processor as long as thousands of items do.
 //!
 //! Nobody is pinned, except one producer that meets one consumer: where the members of a crowd run is up to the
 //! scheduler, and how well a contender gets on with it is part of what is measured.
@@ -107,7 +108,9 @@ struct Meeting {
     laps: Laps,
     began: Instant,
     /// A byte for each member that may go on.
-    go: (PipeReader, PipeWriter),
+    go: Cue,
+    /// The same for all who may leave.
+    over: Cue,
     words: (PipeReader, PipeWriter),
 }
 
@@ -121,7 +124,8 @@ impl Meeting {
             shape,
             laps,
             began: Instant::now(),
-            go: pipe().expect("a pipe for the starting signal"),
+            go: Cue::new(),
+            over: Cue::new(),
             words: pipe().expect("a pipe for what the members say"),
         }
     }
@@ -153,10 +157,10 @@ impl Meeting {
             self.hear()?;
         }
         let start = self.time();
-        let go = vec![0; self.shape.members() as usize];
-        (&self.go.1).write_all(&go).expect("the members listen");
+        self.go.give(self.shape.members());
         let words: Result<Vec<Word>, _> = (0..self.shape.members()).map(|_| self.hear()).collect();
         let words = words?;
+        self.over.give(self.shape.members());
         let all = self.laps.warm + self.laps.timed;
         let expected = Tally::expected(self.shape.producers, all / self.shape.producers);
         let came = words.iter().map(|word| word.tally).sum();
@@ -190,6 +194,7 @@ impl Meeting {
         self.wait_for_go();
         send(warm..warm + timed);
         self.say(&Word::default());
+        self.over.wait();
     }
 
     fn consume(&self) {
@@ -205,6 +210,7 @@ impl Meeting {
             tally: ledger.tally(),
             ..Word::default()
         });
+        self.over.wait();
     }
 
     fn place(&self, alone: fn()) {
@@ -217,9 +223,7 @@ impl Meeting {
 
     fn wait_for_go(&self) {
         self.say(&Word::default());
-        (&self.go.0)
-            .read_exact(&mut [0])
-            .expect("the signal to go on");
+        self.go.wait();
     }
 
     fn say(&self, word: &Word) {
@@ -245,6 +249,30 @@ impl Meeting {
     /// Nanoseconds since the meeting began.
     fn time(&self) -> u64 {
         self.began.elapsed().as_nanos() as u64
+    }
+}
+
+/// What all members wait for: a byte for each.
+struct Cue {
+    wait: PipeReader,
+    give: PipeWriter,
+}
+
+impl Cue {
+    fn new() -> Self {
+        let (wait, give) = pipe().expect("a pipe for a signal");
+        Self { wait, give }
+    }
+
+    fn give(&self, members: u64) {
+        let bytes = vec![0; members as usize];
+        (&self.give).write_all(&bytes).expect("the members listen");
+    }
+
+    fn wait(&self) {
+        (&self.wait)
+            .read_exact(&mut [0])
+            .expect("the signal to go on");
     }
 }
 
