@@ -11,6 +11,12 @@ pub(crate) const TARGET: Duration = Duration::from_millis(100);
 /// Of these many units of messages at least a repetition consists.
 const FEWEST: u64 = 4;
 
+/// Which part of a repetition's length tells how long the whole takes.
+const NEAR: f64 = 0.4;
+
+/// How many times as many are tried next, at most.
+const FASTER: u64 = 16;
+
 /// Lets messages pass and is told how many and how long.
 pub(crate) struct Passing {
     pass: Box<dyn Fn(Laps) -> Duration>,
@@ -79,18 +85,19 @@ impl Passing {
     }
 
     /// Finds out how many messages make a repetition of that length, and how many pass in a second. Each number is tried
-    /// twice, as something may have been in the way once.
+    /// twice, as something may have been in the way once; and the last one takes about as long as a repetition, since in a
+    /// short time it is the start that takes most of it: the more so, the more take part.
     pub(crate) fn plan_for(&self, length: Duration) -> Plan {
         let mut timed = FEWEST * self.unit;
         loop {
             let try_it = || self.pass(self.plan_of(timed));
             let time = try_it().min(try_it()).as_secs_f64();
-            if time > length.as_secs_f64() / 10.0 {
-                let rate = timed as f64 / time;
-                let plan = self.plan_of((rate * length.as_secs_f64()) as u64);
+            let rate = timed as f64 / time;
+            let plan = self.plan_of((rate * length.as_secs_f64()) as u64);
+            if time > NEAR * length.as_secs_f64() {
                 return Plan { rate, ..plan };
             }
-            timed *= 4;
+            timed = plan.timed.min(FASTER * timed);
         }
     }
 
