@@ -10,8 +10,8 @@ use crate::cases::CASES;
 pub(crate) const RECORDED: &[(&str, f64)] = &[
     ("spsc push, 8 B", 39.0),
     ("spsc pop, 8 B", 34.0),
-    ("spsc push, 64 B", 71.0),
-    ("spsc pop, 64 B", 74.0),
+    ("spsc push, 64 B", 50.0),
+    ("spsc pop, 64 B", 58.0),
     ("spsc try_push, 8 B", 39.0),
     ("spsc try_pop, 8 B", 34.0),
     ("spsc reserve and commit, 8 B", 51.0),

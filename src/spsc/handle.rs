@@ -193,7 +193,7 @@ impl<T: Item, E: End> Drop for Handle<T, E> {
     }
 }
 
-/// Whether an item travels in registers, so that handing it on costs nothing.
+/// Whether handing an item on costs next to nothing.
 pub(super) const fn is_small<T>() -> bool {
-    size_of::<T>() <= 2 * size_of::<usize>()
+    size_of::<T>() <= 64
 }
