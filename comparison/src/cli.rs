@@ -13,6 +13,7 @@ use crate::measure::contest::{Contest, Settings};
 use crate::measure::isolated::isolated;
 use crate::measure::{What, costs};
 use crate::report::costs::CostRow;
+use crate::report::figure::Figure;
 use crate::report::machine::Circumstances;
 use crate::report::work::Work;
 use crate::report::{self, json, plot, table};
@@ -87,7 +88,9 @@ impl Args {
             json::write(document, &circumstances, &works, &costs)?;
         }
         if let Some(plots) = &self.plots {
-            plot::draw_all(plots, &circumstances, &works)?;
+            let figures = Figure::all(&works).into_iter();
+            let figures = figures.chain(report::costs::figures(&costs));
+            plot::draw_all(plots, &circumstances, figures)?;
         }
         if works.iter().any(Work::has_failed) || costs.iter().any(CostRow::is_wrong) {
             return Err(io::Error::other("not everything went well: see FAILED"));

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
+use super::figure::{Figure, Line};
 use super::sweep::distinct;
 use super::told::{bytes, count, time};
 use crate::measure::costs::Cost;
@@ -46,6 +47,27 @@ impl CostRow {
     pub(crate) fn is_wrong(&self) -> bool {
         self.segment_bytes != self.formula_bytes
     }
+}
+
+/// A plot for each kind of ring.
+pub(crate) fn figures(rows: &[CostRow]) -> impl Iterator<Item = Figure> {
+    let kinds = distinct(rows.iter().map(|row| row.ring.as_str()));
+    kinds.into_iter().map(|kind| {
+        let of_kind = rows.iter().filter(|row| row.ring == kind);
+        let works = distinct(of_kind.map(|row| row.work.as_str()));
+        let line = |work: &str| Line {
+            name: work.into(),
+            ours: true,
+            coloured: false,
+            points: rows
+                .iter()
+                .filter(|row| row.ring == kind && row.work == work)
+                .map(|row| ((row.capacity as f64).log2(), row.median_ns as f64))
+                .collect(),
+        };
+        let title = format!("what a ring costs apart from messages, {kind}");
+        Figure::by_capacity(title, works.into_iter().map(line).collect())
+    })
 }
 
 /// A table for each kind of ring.

@@ -87,6 +87,18 @@ impl Figure {
         figures.collect()
     }
 
+    /// Times of ours by the capacity of a ring.
+    pub(crate) fn by_capacity(title: String, lines: Vec<Line>) -> Self {
+        Self {
+            title,
+            across: Across::Doublings(Axis::Slots),
+            unit: "time".into(),
+            better: Better::Lower,
+            is_time: true,
+            lines: coloured(lines, Better::Lower),
+        }
+    }
+
     fn of(works: Vec<&Work>) -> Option<Self> {
         let first = *works.first()?;
         let is_time = first.rows.iter().any(|row| row.latency.is_some());

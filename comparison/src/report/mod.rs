@@ -1,7 +1,7 @@
 //! What came out, and how it is told.
 
 pub(crate) mod costs;
-mod figure;
+pub(crate) mod figure;
 pub(crate) mod json;
 pub(crate) mod machine;
 pub(crate) mod plot;

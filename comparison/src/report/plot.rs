@@ -11,7 +11,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::figure::{Figure, Line};
 use super::machine::Circumstances;
-use super::work::{Better, Work};
+use super::work::Better;
 
 const SIZE: (u32, u32) = (1000, 600);
 
@@ -45,9 +45,13 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Coordinates = Cartesian2d<RangedCoordf64, LogCoord<f64>>;
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Coordinates>;
 
-/// Draws all there is to draw into files in that directory.
-pub(crate) fn draw_all(to: &Path, circumstances: &Circumstances, works: &[Work]) -> io::Result<()> {
-    for figure in Figure::all(works) {
+/// Draws them into files in that directory.
+pub(crate) fn draw_all(
+    to: &Path,
+    circumstances: &Circumstances,
+    figures: impl IntoIterator<Item = Figure>,
+) -> io::Result<()> {
+    for figure in figures {
         let path = to.join(figure.file_name());
         draw(&path, circumstances, &figure).map_err(|why| {
             let why = format!("{}: {why}", path.display());
