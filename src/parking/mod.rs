@@ -157,6 +157,8 @@ pub(crate) use timeless::{Deadline, Pulse, Stopwatch, Vigil, nap, passed};
 /// loom has no time: there are no deadlines, and it is always time to ask.
 #[cfg(loom)]
 mod timeless {
+    use core::time::Duration;
+
     #[derive(Clone, Copy, Debug)]
     pub(crate) enum Deadline {}
 
@@ -176,14 +178,18 @@ mod timeless {
             Self
         }
 
-        pub(crate) fn waited(&self) {}
+        pub(crate) fn waited(&self) -> Duration {
+            Duration::ZERO
+        }
     }
 
     #[derive(Clone, Copy, Debug, Default)]
-    pub(crate) struct Vigil;
+    pub(crate) struct Vigil {
+        _awake: (),
+    }
 
     impl Vigil {
-        pub(crate) fn is_over(self, _waited: ()) -> bool {
+        pub(crate) fn is_over(self, _: Duration) -> bool {
             false
         }
     }
