@@ -37,10 +37,12 @@ mod time {
     /// How long nothing must have been found before the kernel is asked about the peer, in nanoseconds.
     const PULSE: u64 = 5_000_000;
 
-    /// How long a side waits awake before it sleeps: at most, and where that has been in vain of late. The longer one is
-    /// about what a sleep and a wake-up cost.
-    const AWAKE: Duration = Duration::from_micros(if cfg!(fuzzing) { 0 } else { 60 });
+    /// How long a side waits awake before it sleeps: at most, and where that has been in vain of late.
+    const AWAKE: Duration = Duration::from_micros(if cfg!(fuzzing) { 0 } else { 200 });
     const IN_VAIN: Duration = Duration::from_micros(if cfg!(fuzzing) { 0 } else { 3 });
+
+    /// Waits that are longer than this cost less asleep: it is about what a sleep and a wake-up take.
+    const SHORT: Duration = Duration::from_micros(60);
 
     pub(crate) fn passed(deadline: Deadline) -> bool {
         Instant::now() >= deadline
@@ -85,7 +87,7 @@ mod time {
         /// Notes that a wait has ended. One that was short, asleep or awake, is what staying awake is for; after long ones it gets
         /// shorter.
         pub(crate) fn learn(&mut self, waited: Duration) {
-            self.0 = if waited < AWAKE {
+            self.0 = if waited < SHORT {
                 AWAKE
             } else {
                 (self.0 / 2).max(IN_VAIN)
