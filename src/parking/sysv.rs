@@ -274,7 +274,10 @@ impl Parking for Semaphores {
     }
 
     fn wake(&self, role: Role) -> Result<(), ParkFault> {
-        match sem::semop(self.id, &[SemOp::add(door(role), 1)]) {
+        let add = || sem::semop(self.id, &[SemOp::add(door(role), 1)]);
+        // Once more if it was refused: this side may be about to sleep itself, with nothing left to hand over. One too many is
+        // harmless.
+        match add().or_else(|_| add()) {
             // ERANGE: as many wake-ups as a semaphore can hold are there already.
             Ok(()) | Err(Errno::ERANGE) => Ok(()),
             Err(errno) => Err(fault("semop", errno)),
