@@ -19,6 +19,7 @@ pub(crate) mod key;
 pub(crate) mod membarrier;
 pub(crate) mod memory;
 pub(crate) mod proc;
+pub(crate) mod process_local;
 pub(crate) mod sem;
 pub(crate) mod shm;
 #[cfg(test)]
