@@ -4,8 +4,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::PIPE_BUF;
+use super::fork::InheritedEnd;
 use super::halt::Halt;
-use super::heirs::Heritage;
 use super::readiness::Readiness;
 use super::ways::Ways;
 use crate::error::{Error, Fault};
@@ -42,8 +42,8 @@ pub(super) struct End {
     vouched: Vouched,
     /// How many writers there had been when a reader was opened without waiting for one.
     unmet: Option<u64>,
-    /// Whether, and how, a forked child has it too.
-    heritage: Option<Heritage>,
+    /// While forked children have it too.
+    inherited: Option<InheritedEnd>,
     /// Keeps the name and the semaphores' id.
     segment: Option<Arc<Segment>>,
     /// Whether it has left already.
@@ -68,7 +68,7 @@ impl End {
             vigil: Vigil::default(),
             vouched: Vouched::default(),
             unmet: None,
-            heritage: None,
+            inherited: None,
             segment,
             ended: false,
         }
@@ -90,7 +90,7 @@ impl End {
     pub(super) fn try_clone(&self) -> Result<Self, Error> {
         let (ways, segment) = (Arc::clone(&self.ways), self.segment.clone());
         let mut clone = Self::join(&self.place, self.role, ways, segment)?;
-        clone.set_inheritable(self.heritage.is_some());
+        clone.set_inheritable(self.inherited.is_some());
         clone.strategy = self.strategy;
         clone.unmet = self.unmet;
         Ok(clone)
@@ -113,11 +113,15 @@ impl End {
         Ok(())
     }
 
-    /// Whether forked children have it too; not within one process.
+    /// Sets whether forked children have it too; never within one process, nor in a child that does not have it.
     pub(super) fn set_inheritable(&mut self, inheritable: bool) {
+        if self.check_process().is_err() {
+            return;
+        }
         let inheritable = inheritable && self.segment.is_some();
-        if inheritable != self.heritage.is_some() {
-            self.heritage = inheritable.then(|| Heritage::of(&self.place, self.role));
+        if inheritable != self.inherited.is_some() {
+            let register = || InheritedEnd::register(&self.place, self.role);
+            self.inherited = inheritable.then(register);
         }
     }
 
@@ -134,8 +138,8 @@ impl End {
     /// In a forked child: goes on with what it has inherited, which has nothing in hand.
     #[cold]
     fn inherit(&mut self) -> Result<(), Fault> {
-        let heritage = self.heritage.as_ref();
-        let successor = heritage.and_then(Heritage::claim);
+        let inherited = self.inherited.as_ref();
+        let successor = inherited.and_then(InheritedEnd::claim);
         self.member = successor.ok_or(Fault::Forked)?;
         self.incarnation = fork::incarnation();
         self.vouched = Vouched::default();
@@ -323,6 +327,7 @@ impl End {
         }
         self.ended = true;
         self.check_process()?; // in a child that has not inherited it, the number is the parent's
+        self.inherited = None; // before the end is left: a fork in between must not join it anew
         let left = self.member.leave(in_good_order);
         Ok(left.map_err(crate::ring::Fault::from)?)
     }

@@ -37,12 +37,27 @@
 //! |---|---|---|
 //! | capacity | counted in page slots, can be changed | counted in bytes, fixed |
 //! | a signal in a wait | ends it, or restarts it with SA_RESTART | restarts it, unless [`set_interruptible`](Writer::set_interruptible); bytes that were moved are always told of at once |
-//! | exec | closes the end, if close-on-exec | the end stays open until the new program ends; [`Command`](std::process::Command) without `pre_exec` is not concerned |
-//! | fork | the child has all ends | those that are inheritable: of `pipe` and `duplex`, and as [`set_inheritable`](Writer::set_inheritable) says |
+//! | exec | closes the end, if close-on-exec | the end stays open until the new program ends, if its process was forked while the end was inheritable: see [below](#children) |
+//! | fork | the child has all ends | those that are inheritable: of `pipe` and `duplex`, and as [`set_inheritable`](Writer::set_inheritable) says; see [below](#children) |
 //! | poll, splice, packets, file descriptors | yes | no: [`readiness`](Reader::readiness), [`wait_readable`](Reader::wait_readable), [`Writer::reserve`], [`Reader::copy_to_fd`] |
 //! | permissions | r to read, w to write | both for both |
 //! | a nonblocking call while another's is in the middle of its copy | waits for the kernel's lock | waits for a millisecond at most, then EAGAIN |
 //! | as many ends as | files can be open | [`Options::participants`] says |
+//!
+//! # Children
+//!
+//! A child of fork(3) has the inheritable ends. A child of posix_spawn(3), vfork(2) or a bare clone(2) has none.
+//!
+//! A child does not have an end, and its first use of it fails with [`Fault::Forked`](crate::Fault::Forked), where
+//!
+//! - there was no number for it ([`Options::participants`]), or its parent could not open four files more;
+//! - its parent was killed before fork(3) returned;
+//! - it was itself stopped during the fork for more than two seconds, so that its parent's fork(3) went on without it;
+//! - it was forked while its thread was being torn down.
+//!
+//! [`Command`](std::process::Command) uses posix_spawn(3) where it can. It forks where it is given `pre_exec`, `uid`, `gid`,
+//! `groups`, or, with a program that has to be looked for, `env_clear` or another `PATH`. Then the program keeps the ends open
+//! until it ends, though it cannot use them: make them uninheritable before, if that matters.
 //!
 //! # One handle, one thread
 //!
@@ -81,8 +96,8 @@
 mod duplex;
 mod end;
 mod fifo;
+mod fork;
 mod halt;
-mod heirs;
 mod parts;
 mod popen;
 mod reader;

@@ -2,6 +2,7 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, raise};
@@ -23,6 +24,16 @@ pub(crate) fn writev(fd: impl AsFd, from: &[IoSlice<'_>]) -> Result<usize> {
 /// poll(2) for something to read, or its end; sleeps until there is.
 pub(crate) fn await_readable(fd: BorrowedFd<'_>) -> Result<()> {
     sleep(fd, PollFlags::POLLIN)
+}
+
+/// poll(2) for something to read, or its end, for so long at most: whether there is.
+pub(crate) fn is_readable_within(fd: BorrowedFd<'_>, limit: Duration) -> Result<bool> {
+    let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
+    // Rounded up: with 0 for less than a millisecond, the caller would look over and over.
+    let millis = limit.as_nanos().div_ceil(1_000_000);
+    let limit = i32::try_from(millis).unwrap_or(i32::MAX);
+    let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
+    poll(&mut fds, limit).map(|n| n > 0).map_err(from_nix)
 }
 
 /// poll(2) for room to write, or an error; sleeps until there is.

@@ -121,6 +121,14 @@ pub(crate) fn command_of(pid: i32) -> Option<String> {
     Some(String::from_utf8_lossy(&name).trim_end().to_owned())
 }
 
+/// Whether a process is stopped, by a signal or a debugger.
+pub(crate) fn is_stopped(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The state comes behind the name, which is in brackets and may hold anything.
+    let state = stat.rsplit(") ").next();
+    state.is_some_and(|state| state.starts_with(['T', 't']))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
