@@ -2,6 +2,7 @@
 
 mod bytes;
 mod ends;
+mod forks;
 mod late;
 mod line;
 mod play;
