@@ -144,6 +144,11 @@ pub fn forked_unprepared(work: impl FnOnce()) -> Child {
 }
 
 impl Child {
+    /// A process that another one has forked, and that this one traces.
+    pub fn traced(pid: Pid) -> Self {
+        Self { pid, reaped: false }
+    }
+
     pub fn pid(&self) -> i32 {
         self.pid.as_raw()
     }

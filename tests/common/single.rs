@@ -60,6 +60,19 @@ impl Single {
         }
     }
 
+    /// Seizes a process that another one has forked, tells it so by `go`, and waits until it has come to a mark. It must be used by
+    /// the thread that made it.
+    pub fn seize(pid: Pid, go: impl FnOnce()) -> Self {
+        ptrace::seize(pid, Options::PTRACE_O_EXITKILL).expect("it may be traced");
+        go();
+        let halted = waitpid(pid, None).expect("it is traced");
+        assert_eq!(halted, WaitStatus::Stopped(pid, Signal::SIGTRAP));
+        Self {
+            child: Child::traced(pid),
+            halted: true,
+        }
+    }
+
     fn pid(&self) -> Pid {
         Pid::from_raw(self.child.pid())
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::common::Shared;
-use crate::common::single::mark;
+use crate::common::single::{Single, mark};
 
 /// Whoever waits longer has hung.
 pub const LONG: Duration = Duration::from_secs(20);
@@ -92,6 +92,11 @@ pub enum Fate {
 pub trait Scene {
     /// In the victim's process: prepares, begins, does it, ends.
     fn victim(&self, stage: Stage);
+
+    /// Starts the victim, and brings it to where it begins.
+    fn start(&mut self, stage: Stage) -> Single {
+        Single::new(|| self.victim(stage))
+    }
 
     /// The victim is about to begin.
     fn ready(&mut self) {}

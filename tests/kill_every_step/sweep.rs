@@ -43,7 +43,7 @@ struct Run<S> {
 impl<S: Scene> Run<S> {
     fn new(mut scene: S, stage: Stage) -> Self {
         stage.clear();
-        let victim = Single::new(|| scene.victim(stage));
+        let victim = scene.start(stage);
         scene.ready();
         Self {
             victim,
