@@ -3,7 +3,7 @@
 /// Kill, stop, fork and starve processes at work on rings, and account for every item.
 ///
 /// Six rings of all kinds are worked at by 21 processes at once. They are killed, some as they begin, several at a time or while they are
-/// stopped; made to dump core; stopped for a while; made to fork children that inherit their mappings; started with too little memory or too few
+/// stopped, or while they fork; made to dump core; stopped for a while; made to fork children, and those to fork theirs, that inherit their mappings; started with too little memory or too few
 /// files; and rings lose their semaphores or their segment, as by `ipcrm`. Each item carries where it is from, and each process notes what it
 /// does in a file that outlives it. At the end of each ring, every item must be accounted for: what a push returned for is delivered
 /// once and in order, but for what a dead consumer had in hand, which comes again, is dropped or is gone, as promised.

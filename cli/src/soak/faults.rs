@@ -16,6 +16,9 @@ use super::plan::{Act, Fault, Kind, Lack, Scarce};
 use super::waits::Death;
 use crate::exit::{Exit, Failure};
 
+/// How long a child is given to tell of itself.
+const NEWBORN: Duration = Duration::from_millis(5);
+
 impl Scene<'_> {
     pub(super) fn perform(&mut self, act: &Act) -> Result<(), Failure> {
         let slot = act.victim;
@@ -31,6 +34,7 @@ impl Scene<'_> {
                 self.fork(slot, *milliseconds, Signal::SIGKILL)
             }
             Fault::ForkAndKillParent { milliseconds } => self.fork_and_die(slot, *milliseconds),
+            Fault::KillForking { microseconds } => self.kill_forking(slot, *microseconds),
             Fault::Limit { lack } => self.begin_with_too_little(slot, *lack),
             Fault::KernelLimit { lack } => self.lower_limit(*lack),
             Fault::RemoveSemaphores => self.remove_semaphores(),
@@ -253,6 +257,23 @@ impl Scene<'_> {
         thread::sleep(Duration::from_millis(milliseconds));
         child.signal(Signal::SIGTERM)?;
         self.until("an orphan ends", slot, |_| Ok(child.was_reaped()))
+    }
+
+    /// Kills a worker that was told to fork. Its child, if it has come to one, is an orphan as soon as it is there.
+    fn kill_forking(&mut self, slot: usize, microseconds: u64) -> Result<(), Failure> {
+        let before = self.crew[slot].catch_up()?.children.len();
+        self.crew[slot].signal(Signal::SIGUSR1)?;
+        thread::sleep(Duration::from_micros(microseconds));
+        self.slay(&[slot], Signal::SIGKILL)?;
+        thread::sleep(NEWBORN); // one that tells of itself later ends by itself
+        let orphan = self.crew[slot].catch_up()?.children.get(before).copied();
+        let orphan = orphan.map(|child| Heir::new(child, &self.yard.reaper));
+        self.yard.tally(|tally| tally.deaths.killed_forking += 1);
+        self.replace(&[slot], None)?;
+        if let Some(orphan) = orphan {
+            orphan.signal(Signal::SIGTERM)?;
+        }
+        Ok(())
     }
 
     fn begin_with_too_little(&mut self, slot: usize, lack: Scarce) -> Result<(), Failure> {

@@ -94,6 +94,8 @@ pub(super) enum Fault {
     ForkAndKillChild { milliseconds: u64 },
     /// A child that outlives its parent, which is killed.
     ForkAndKillParent { milliseconds: u64 },
+    /// SIGKILL while it forks, or about then.
+    KillForking { microseconds: u64 },
     /// SIGKILL, and its successor begins with too little.
     Limit { lack: Scarce },
     /// Another ring cannot be made.
@@ -112,6 +114,7 @@ impl Fault {
             Self::StopAndKill { .. }
             | Self::Core { .. }
             | Self::ForkAndKillParent { .. }
+            | Self::KillForking { .. }
             | Self::Limit { .. } => 1,
             _ => 0,
         }
@@ -253,7 +256,10 @@ fn act(lane: &Lane, epoch: &Epoch, number: u64, dice: &mut Dice) -> Act {
 fn fault(lane: &Lane, epoch: &Epoch, victim: usize, dice: &mut Dice) -> Fault {
     let milliseconds = dice.some(20);
     match dice.below(100) {
-        0..=41 => Fault::Kill { others: Vec::new() },
+        0..=39 => Fault::Kill { others: Vec::new() },
+        40..=41 => Fault::KillForking {
+            microseconds: dice.some(1024) - 1,
+        },
         42..=44 => Fault::Bereave {
             others: role_of(lane, victim)
                 .filter(|slot| *slot != victim)
@@ -345,6 +351,6 @@ mod tests {
             let value = serde_json::to_value(act).unwrap();
             seen.insert((format!("{:?}", lane.kind), value["fault"].to_string()));
         }
-        assert_eq!(seen.len(), 3 * 13, "{seen:?}");
+        assert_eq!(seen.len(), 3 * 14, "{seen:?}");
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Deaths {
     pub(super) killed: u64,
     /// Of these, as they were about to begin.
     pub(super) killed_at_start: u64,
+    /// Of these, as they were told to fork.
+    pub(super) killed_forking: u64,
     pub(super) stopped_and_killed: u64,
     pub(super) dumped_core: u64,
     /// By a signal that should have made them dump core, where that is not allowed.
@@ -34,6 +36,7 @@ impl Deaths {
     fn all(&self) -> u64 {
         self.killed
             + self.killed_at_start
+            + self.killed_forking
             + self.stopped_and_killed
             + self.dumped_core
             + self.aborted
@@ -140,10 +143,11 @@ impl Report {
             row(
                 "deaths",
                 format!(
-                    "{}: {} killed, {} killed as they began, {} stopped and killed, {} dumped core, {} aborted without",
+                    "{}: {} killed, {} killed as they began, {} as they forked, {} stopped and killed, {} dumped core, {} aborted without",
                     self.deaths_in_all,
                     deaths.killed,
                     deaths.killed_at_start,
+                    deaths.killed_forking,
                     deaths.stopped_and_killed,
                     deaths.dumped_core,
                     deaths.aborted

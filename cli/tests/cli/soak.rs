@@ -28,6 +28,7 @@ fn every_item_is_accounted_for() {
     let kinds = [
         "killed",
         "killed_at_start",
+        "killed_forking",
         "stopped_and_killed",
         "dumped_core",
         "aborted",
@@ -91,6 +92,7 @@ fn a_run_has_the_faults_of_its_plan() {
         planned("stop-and-kill")
     );
     assert_eq!(told["deaths"]["killed_at_start"], planned("kill-newcomer"));
+    assert_eq!(told["deaths"]["killed_forking"], planned("kill-forking"));
     assert_eq!(told["limits"]["of_processes"], planned("limit"));
     assert_eq!(told["removals"]["semaphores"], planned("remove-semaphores"));
 }
