@@ -72,12 +72,16 @@ impl Reader {
         self.end.ways.interruptible.set(interruptible);
     }
 
-    /// Whether a child that is forked from now on has this end too, and keeps it open, as a file without close-on-exec. So it is at first with the
-    /// ends of [`pipe`](super::pipe()), and not with those of a [`Fifo`](super::Fifo). Never for those of one process.
+    /// Sets whether children that are forked from now on have this end too, as a file without close-on-exec.
     ///
-    /// The child goes on with its copy of the handle, or drops it. It has the end also through exec, until the new program ends: so for a
-    /// child that is to run another program, say `false`, but not for those of [`Command`](std::process::Command) without `pre_exec`,
-    /// which have nothing of it.
+    /// The ends of [`pipe`](super::pipe()) are inheritable at first, those of a [`Fifo`](super::Fifo) are not. Those of one process
+    /// never are.
+    ///
+    /// The child goes on with its copy of the handle, or drops it. In a child that does not have the end, this does nothing.
+    /// [Children](super#children) has the cases in which a child does not have it.
+    ///
+    /// A child that executes another program keeps the end open until that program ends: say `false` before, if that matters.
+    /// A [`Command`](std::process::Command) has no ends where std uses posix_spawn(3), which it does in plain cases.
     pub fn set_inheritable(&mut self, inheritable: bool) {
         self.end.set_inheritable(inheritable);
     }
