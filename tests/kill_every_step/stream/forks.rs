@@ -100,11 +100,12 @@ impl Forks {
         assert_eq!(writers.count(), status.producer.attached as usize);
     }
 
-    /// Waits for children that are not known of, so that this process is the last to have the stream.
+    /// Waits for a child that is not known of, and may yet find that its parent was killed; and so that this process is the last
+    /// to have the stream.
     fn finish(self) {
         drop(self.reader);
-        as_good_as_new(&self.fifo);
         until(|| self.fifo.status().unwrap().unwrap().attachments == 1);
+        as_good_as_new(&self.fifo);
     }
 }
 
