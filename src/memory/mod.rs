@@ -28,6 +28,6 @@ pub(crate) use modelled::{Board, View};
 #[cfg(loom)]
 pub(crate) use ready::{Readiness, Ready};
 #[cfg(not(loom))]
-pub(crate) use region::Region;
+pub(crate) use region::{AfterDetach, Region};
 #[cfg(not(loom))]
 pub(crate) use view::View;

@@ -6,9 +6,7 @@ use std::alloc::{Layout, alloc_zeroed, dealloc};
 
 use super::layout::Header;
 use crate::sync::{AtomicU8, Ordering};
-use crate::sys::errno::Errno;
-use crate::sys::sem::{SemId, semctl_rmid};
-use crate::sys::shm::{Mapping, ShmId, shmctl_stat};
+use crate::sys::shm::Mapping;
 
 /// Memory that begins with a [`Header`] and stays where it is until dropped.
 ///
@@ -19,9 +17,9 @@ pub(crate) struct Region {
     base: NonNull<u8>,
     len: usize,
     owner: Owner,
-    /// Dropped after the owner, as fields are in their order: that is, when it has been detached.
+    /// Dropped after the owner, as fields are in their order: that is, once the segment is detached.
     #[expect(dead_code, reason = "held for its Drop")]
-    farewell: Option<Farewell>,
+    after_detach: Option<Box<dyn AfterDetach>>,
 }
 
 #[derive(Debug)]
@@ -45,21 +43,8 @@ impl Drop for Heap {
     }
 }
 
-/// What the last one out of a removed ring does: the kernel frees the segment by itself, but not the semaphores.
-#[derive(Debug)]
-struct Farewell {
-    segment: ShmId,
-    set: SemId,
-}
-
-impl Drop for Farewell {
-    fn drop(&mut self) {
-        if let Err(Errno::EINVAL | Errno::EIDRM) = shmctl_stat(self.segment) {
-            // Several may find the segment gone at once; for all but one the set is gone already.
-            let _ = semctl_rmid(self.set);
-        }
-    }
-}
+/// What a region keeps and drops once its segment is detached. What its `Drop` does, this layer does not know.
+pub(crate) trait AfterDetach: core::fmt::Debug + Send + Sync {}
 
 // SAFETY: a region is an address and a length of memory that no thread owns; the header is made of
 // atomics, and the payload is only reached through `View`, which says who may touch what.
@@ -78,7 +63,7 @@ impl Region {
             base,
             len,
             owner: Owner::Segment(mapping),
-            farewell: None,
+            after_detach: None,
         })
     }
 
@@ -98,7 +83,7 @@ impl Region {
             base,
             len,
             owner: Owner::Heap(Heap { base, layout }),
-            farewell: None,
+            after_detach: None,
         })
     }
 
@@ -128,10 +113,10 @@ impl Region {
         Some(unsafe { word.as_ref() })
     }
 
-    /// Sees to it that the semaphore set goes when the last process has detached from a removed segment.
-    pub(crate) fn with_farewell(self, segment: ShmId, set: SemId) -> Self {
+    /// Keeps `last`, and drops it once the segment is detached.
+    pub(crate) fn with_after_detach(self, last: impl AfterDetach + 'static) -> Self {
         Self {
-            farewell: Some(Farewell { segment, set }),
+            after_detach: Some(Box::new(last)),
             ..self
         }
     }

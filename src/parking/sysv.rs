@@ -81,11 +81,13 @@ fn door(role: Role) -> u16 {
 #[derive(Debug)]
 pub(crate) struct Semaphores {
     id: SemId,
+    segment: ShmId,
 }
 
 impl Semaphores {
-    pub(crate) fn new(id: SemId) -> Self {
-        Self { id }
+    /// The set `id`, which is marked for `segment`.
+    pub(crate) fn new(id: SemId, segment: ShmId) -> Self {
+        Self { id, segment }
     }
 
     /// Marks a fresh set as that of the segment, for collectors, in one step.
@@ -110,30 +112,24 @@ impl Semaphores {
 
     /// What a marked set says of itself; `None` if it is not a ring's.
     pub(crate) fn read_mark(id: SemId) -> Result<Option<Mark>, Errno> {
-        let values = sem::semctl_getall(id)?;
-        let size = values.len();
-        let Some([producers, consumers, _, _, mark @ .., low, middle, high]) =
-            values.first_chunk::<SET_SIZE>()
-        else {
-            return Ok(None);
-        };
-        if *mark != MARKS.map(i16::cast_unsigned) {
-            return Ok(None);
-        }
+        // The maker first: the values are as fresh as can be for who is about to remove the set.
         let maker = sem::semctl_stat(id)?.cuid;
-        let raw = u32::from(*low) | u32::from(*middle) << 15 | u32::from(*high) << 30;
-        Ok(Some(Mark {
-            segment: ShmId::from_raw(raw.cast_signed()),
-            attached: u32::from(*producers) + u32::from(*consumers),
-            size,
+        let values = sem::semctl_getall(id)?;
+        Ok(segment_in(&values).map(|segment| Mark {
+            segment,
+            attached: [PRODUCERS, CONSUMERS]
+                .map(|counter| u32::from(values[usize::from(counter)]))
+                .iter()
+                .sum(),
+            size: values.len(),
             maker,
         }))
     }
 
     /// Whether the set is gone, or is not that segment's; not if it cannot be told.
     pub(crate) fn are_lost_to(&self, segment: ShmId) -> bool {
-        match Self::read_mark(self.id) {
-            Ok(mark) => mark.is_none_or(|mark| mark.segment != segment),
+        match sem::semctl_getall(self.id) {
+            Ok(values) => segment_in(&values) != Some(segment),
             Err(errno) => matches!(errno, Errno::EINVAL | Errno::EIDRM),
         }
     }
@@ -158,8 +154,37 @@ impl Semaphores {
         self.values().map(|values| roll_of(&values))
     }
 
+    /// All values of the ring's set.
     fn values(&self) -> Result<Vec<u16>, ParkFault> {
-        sem::semctl_getall(self.id).map_err(|errno| fault("semctl(GETALL)", errno))
+        let values = sem::semctl_getall(self.id).map_err(|errno| fault("semctl(GETALL)", errno))?;
+        if segment_in(&values) == Some(self.segment) {
+            Ok(values)
+        } else {
+            Err(ParkFault::Removed) // and another set has its id
+        }
+    }
+
+    /// Fails if the ring's set was removed and another set has its id.
+    ///
+    /// What was read or found before this succeeds was the ring's own: an id that another set has never comes to mean
+    /// the ring's set again.
+    fn check_marks(&self) -> Result<(), ParkFault> {
+        let own = MARKS.into_iter().chain(digits(self.segment));
+        for (semaphore, value) in (MARK..).zip(own) {
+            if self.value(semaphore)? != i32::from(value) {
+                return Err(ParkFault::Removed);
+            }
+        }
+        Ok(())
+    }
+
+    /// The value of a semaphore of which 0 means that a peer is gone: not said of another set.
+    fn life_sign(&self, semaphore: u16) -> Result<i32, ParkFault> {
+        let value = self.value(semaphore)?;
+        if value == 0 {
+            self.check_marks()?;
+        }
+        Ok(value)
     }
 
     fn value(&self, semaphore: u16) -> Result<i32, ParkFault> {
@@ -181,7 +206,11 @@ impl Semaphores {
     }
 
     /// Runs `ops`, making room once if a wake-up count has come to its end; `false` if they would have to wait.
+    ///
+    /// Looks first whether the set is still the ring's: these are the rare operations, and they would change what others
+    /// count.
     fn run_draining(&self, ops: &[SemOp]) -> Result<bool, ParkFault> {
+        self.check_marks()?;
         let mut result = sem::semop(self.id, ops);
         if result == Err(Errno::ERANGE) {
             self.drain(FULL, WAKEUPS_KEPT)?;
@@ -198,7 +227,8 @@ impl Semaphores {
 
 fn fault(call: &'static str, errno: Errno) -> ParkFault {
     match errno {
-        Errno::EIDRM | Errno::EINVAL => ParkFault::Removed,
+        // EFBIG: the set with this id has no such semaphore, so it is another.
+        Errno::EIDRM | Errno::EINVAL | Errno::EFBIG => ParkFault::Removed,
         _ => ParkFault::System {
             call,
             errno: errno.raw(),
@@ -215,6 +245,16 @@ fn roll_of(values: &[u16]) -> Roll {
         }
     }
     roll
+}
+
+/// The segment that a set with these values is marked for; `None` if it is not a ring's.
+fn segment_in(values: &[u16]) -> Option<ShmId> {
+    let [.., mark_0, mark_1, low, middle, high] = values.first_chunk::<SET_SIZE>()?;
+    if [*mark_0, *mark_1] != MARKS.map(i16::cast_unsigned) {
+        return None;
+    }
+    let raw = u32::from(*low) | u32::from(*middle) << 15 | u32::from(*high) << 30;
+    Some(ShmId::from_raw(raw.cast_signed()))
 }
 
 fn digits(segment: ShmId) -> [i16; 3] {
@@ -254,7 +294,7 @@ impl Parking for Semaphores {
     }
 
     fn attached(&self, role: Role) -> Result<u32, ParkFault> {
-        Ok(self.value(counter(role))?.unsigned_abs())
+        Ok(self.life_sign(counter(role))?.unsigned_abs())
     }
 
     fn sleep(&self, role: Role, until: Option<Deadline>, reach: Reach) -> Result<Wake, ParkFault> {
@@ -368,7 +408,7 @@ impl Parking for Semaphores {
     }
 
     fn alive(&self, number: u16) -> Result<bool, ParkFault> {
-        Ok(self.value(life(number))? > 0)
+        Ok(self.life_sign(life(number))? > 0)
     }
 
     fn roll(&self) -> Result<Roll, ParkFault> {
@@ -376,9 +416,7 @@ impl Parking for Semaphores {
         // As many as there can be sleepers. Who takes one of those that are left calls this again.
         let keep = values.len().saturating_sub(SET_SIZE) as i32;
         for door in [FULL, EMPTY] {
-            // Should another, smaller set have come to have the id, it has been removed.
-            let value = values.get(usize::from(door)).ok_or(ParkFault::Removed)?;
-            if i32::from(*value) > keep {
+            if i32::from(values[usize::from(door)]) > keep {
                 self.drain(door, keep)?;
             }
         }

@@ -180,7 +180,7 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
         );
     }
     core::mem::forget(made);
-    let region = super::with_farewell(region, id, size, proc::effective_uid());
+    let region = super::last_user::with_set_removal(region, id, size, proc::effective_uid());
     Ok(Segment::of_region(name.clone(), id, facts, region))
 }
 

@@ -4,6 +4,7 @@
 
 mod collect;
 mod create;
+mod last_user;
 mod limits;
 mod open;
 mod participants;
@@ -168,7 +169,8 @@ pub(crate) struct Segment {
 
 impl Segment {
     fn of_region(name: Name, id: ShmId, facts: Facts, region: Region) -> Self {
-        let semaphores = Arc::new(Semaphores::new(SemId::from_raw(facts.sem_id)));
+        let set = SemId::from_raw(facts.sem_id);
+        let semaphores = Arc::new(Semaphores::new(set, id));
         Self {
             name,
             id,
@@ -195,21 +197,6 @@ impl Segment {
         // A private ring is marked for removal from the beginning; one opened by its id may be private.
         let named = matches!(self.name, Name::Path(_) | Name::Key(_));
         named && shm::shmctl_stat(self.id).map_or(true, |stat| stat.removed)
-    }
-}
-
-/// The region, to take the semaphores away with its last user, if they are there and the segment's, and of the same `maker`: whoever
-/// made a segment could else have another user's set removed, by somebody who may.
-fn with_farewell(region: Region, id: ShmId, size: usize, maker: u32) -> Region {
-    let Ok(facts) = region.header().identity.read(size) else {
-        return region;
-    };
-    let set = SemId::from_raw(facts.sem_id);
-    match Semaphores::read_mark(set) {
-        Ok(Some(mark)) if mark.segment == id && mark.maker == maker => {
-            region.with_farewell(id, set)
-        }
-        _ => region, // gone already, or not ours to remove
     }
 }
 

@@ -216,7 +216,7 @@ pub(super) fn attach(
         check_pages(name, mapping, size)?;
     }
     // Also who only looks may turn out to be the last one out.
-    Ok(region.map(|region| super::with_farewell(region, id, size, now.cuid)))
+    Ok(region.map(|region| super::last_user::with_set_removal(region, id, size, now.cuid)))
 }
 
 /// Bytes of a header, whatever version.

@@ -2,7 +2,7 @@
 //!
 //! Removing a ring takes its name away, as unlink(2) does: whoever has it open goes on with it, and the kernel
 //! frees the memory with the last of them. The semaphore set, which the kernel would free at once,
-//! is left to the last one out (see [`Region::with_farewell`](crate::memory::Region)).
+//! is left to the last one out (see [`last_user`](super::last_user)).
 
 use std::io::ErrorKind;
 use std::path::Path;
