@@ -45,7 +45,7 @@ pub enum Error {
     /// The ring lives in another IPC namespace, usually another container.
     #[error(
         "{name} belongs to IPC namespace {theirs}, and this process is in {ours}: \
-         start both sides in one namespace (containers: share it, e.g. with `--ipc`)"
+         start both sides in one namespace (containers: share it, e.g. with `--ipc`); if that one has ended, remove the file"
     )]
     OtherNamespace {
         /// The name asked for.

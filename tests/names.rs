@@ -552,15 +552,27 @@ fn assert_stale(path: &Path, make: impl Fn()) {
 fn a_name_from_before_a_restart_is_stale() {
     apart(|| {
         let (_folder, path) = folder_and_path();
-        assert_stale(&path, || {
+        let end = || {
             drop(Ring::<u64>::create(&path, 1).unwrap());
+            for id in segments() {
+                sysv::shmctl_rmid(ShmId::from_raw(id)).unwrap();
+            }
             rewrite(&path, "boot", format_args!("{:032x}", 42));
-        });
+        };
+        assert_stale(&path, end);
         // Also if it is of another namespace, which ended with that boot.
         assert_stale(&path, || {
-            drop(Ring::<u64>::create(&path, 1).unwrap());
-            rewrite(&path, "boot", format_args!("{:032x}", 42));
+            end();
             rewrite(&path, "namespace", 42);
+        });
+        // Or if another segment has the id by now.
+        let other = sysv::shmget(Key::PRIVATE, 8192, ShmGetFlags::CREATE, 0o600).unwrap();
+        assert_stale(&path, || {
+            let ring = Ring::<u64>::create(&path, 1).unwrap();
+            sysv::shmctl_rmid(id_of(&ring)).unwrap();
+            drop(ring);
+            rewrite(&path, "boot", format_args!("{:032x}", 42));
+            rewrite(&path, "segment", other.raw());
         });
     });
 }

@@ -1,5 +1,6 @@
 //! Finding a ring by its name and believing nothing of it that was not checked.
 
+use std::io;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -113,7 +114,8 @@ pub(super) fn read_record(name: &Name, path: &Path) -> Result<Record, Error> {
 /// Whether the record's ids can mean anything here and now.
 fn judge(name: &Name, path: &Path, record: &Record) -> Result<(), Error> {
     let here = |source| super::of_file(path, "compare the system with", source);
-    if record.boot != proc::boot_id().map_err(here)? {
+    // In this namespace, the segment tells more; but its id may be that of a stranger's by now.
+    if is_of_another_boot(record).map_err(here)? && remove::is_stale(record).map_err(here)? {
         return Err(Error::Stale {
             name: name.clone(),
             why: "the system was started anew since it was made",
@@ -128,6 +130,12 @@ fn judge(name: &Name, path: &Path, record: &Record) -> Result<(), Error> {
         });
     }
     Ok(())
+}
+
+/// Whether the record was provably written in another boot than this: both boots are known, and differ.
+pub(super) fn is_of_another_boot(record: &Record) -> io::Result<bool> {
+    let boots = [record.boot, proc::boot_id()?];
+    Ok(boots[0] != boots[1] && !boots.contains(&proc::UNKNOWN_BOOT))
 }
 
 /// Attaches once the creator has finished; waits for it as long as it may be at work.

@@ -183,15 +183,20 @@ pub(super) fn clear_stale(path: &Path, links: Links) -> Result<(), Error> {
 }
 
 /// Whether nobody can ever open a ring by that record again.
+///
+/// In this namespace the segment says so, whatever the boot id: a container may have one of its own. In another one the
+/// ring may be alive, unless that namespace has ended with another boot.
 pub(super) fn is_stale(record: &Record) -> std::io::Result<bool> {
-    if record.boot != proc::boot_id()? {
-        return Ok(true);
-    }
+    let of_another_boot = open::is_of_another_boot(record)?;
     if record.namespace != proc::ipc_namespace()? {
-        return Ok(false); // it may be alive there
+        return Ok(of_another_boot);
     }
-    let Some(known) = stat(record.segment)? else {
-        return Ok(true);
+    let known = match stat(record.segment) {
+        Ok(Some(known)) => known,
+        Ok(None) => return Ok(true),
+        // Not ours to look at. If it is of this boot, it may be the ring.
+        Err(Errno::EACCES) => return Ok(of_another_boot),
+        Err(errno) => return Err(errno.into()),
     };
     let name = Name::Id(record.segment);
     // With another cookie, another segment has taken over the id. With that cookie it is the one, however corrupt, and is
@@ -199,7 +204,7 @@ pub(super) fn is_stale(record: &Record) -> std::io::Result<bool> {
     let attached = open::attach(&name, record.segment, &known, ShmAtFlags::READ_ONLY);
     Ok(match attached {
         Ok(region) => !open::holds(region.as_ref(), record.cookie),
-        Err(_) => false, // not ours to judge
+        Err(_) => of_another_boot, // as above
     })
 }
 

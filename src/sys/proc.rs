@@ -2,8 +2,8 @@
 //! What the system says about itself: namespaces, boot, limits, lists of objects, clock, randomness.
 
 use core::str::FromStr;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 
 use super::sem::SemId;
@@ -19,9 +19,21 @@ pub(crate) fn mount_namespace() -> io::Result<u64> {
     fs::metadata("/proc/thread-self/ns/mnt").map(|file| file.ino())
 }
 
-/// The random number of this boot: no System V object is older.
+/// A boot id that is not known.
+pub(crate) const UNKNOWN_BOOT: [u8; 16] = [0; 16];
+
+/// The random number of this boot: no System V object is older. [`UNKNOWN_BOOT`] if the file does not say it.
+///
+/// LXC and systemd-nspawn mount a file over it, so that each start of a container looks like a boot. Such a file is on
+/// another device than its neighbours.
 pub(crate) fn boot_id() -> io::Result<[u8; 16]> {
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    let mut file = File::open("/proc/sys/kernel/random/boot_id")?;
+    let neighbour = fs::metadata("/proc/sys/kernel/random/uuid");
+    if neighbour.map(|neighbour| neighbour.dev()).ok() != Some(file.metadata()?.dev()) {
+        return Ok(UNKNOWN_BOOT);
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
     let digits = text.trim().replace('-', "");
     let number = u128::from_str_radix(&digits, 16).map_err(|_| unexpected("boot_id"))?;
     Ok(number.to_be_bytes())
