@@ -1087,6 +1087,40 @@ fn a_creator_that_stops_is_not_waited_for_for_ever() {
 }
 
 #[test]
+fn a_stopped_creator_is_waited_for_once() {
+    apart(|| {
+        let mut creator = Stepped::new(|| forget(Ring::<u64>::create(KEY, 4).unwrap()));
+        while under_key() != UnderKey::HalfMade {
+            assert!(creator.step());
+        }
+        let pid = sysv::shmctl_stat(ShmId::from_raw(segments()[0]))
+            .unwrap()
+            .cpid;
+        let mut opener = Stepped::new(|| {
+            let error = refused!(Ring::<u64>::open_or_create(KEY, 4), NotReady);
+            let text = error.to_string();
+            for part in [format!("process {pid}"), format!("kill -CONT {pid}")] {
+                assert!(text.contains(&part), "{text}");
+            }
+        });
+        // It looks for the segment once; then it tries to create one, twice, and in between looks what is in its way.
+        let mut lookups = 0;
+        while opener.step() {
+            lookups += usize::from(opener.call() == Some(libc::SYS_shmget));
+            assert!(lookups <= 4, "it begins anew");
+        }
+        assert_eq!(lookups, 4);
+        drop(opener);
+        assert_eq!(under_key(), UnderKey::HalfMade, "it was left alone");
+        creator.finish();
+        assert_eq!(Ring::<u64>::open_or_create(KEY, 9).unwrap().capacity(), 4);
+        ringpipe::remove(KEY).unwrap();
+        ringpipe::collect(&[], false).unwrap();
+        assert_nothing_left();
+    });
+}
+
+#[test]
 fn a_remover_killed_anywhere_leaves_a_ring_or_what_is_collected() {
     apart(|| {
         let (folder, path) = folder_and_path();

@@ -18,6 +18,7 @@ pub use survey::{RingState, Side, Status, list};
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 pub(crate) use crate::memory::kind;
 pub(crate) use create::create;
@@ -130,18 +131,26 @@ impl Plan {
 const TRIES: u32 = 100;
 
 /// Opens a ring, or creates it if there is none or a stale name only.
+///
+/// Waits for a creator that is at work as long as [`open()`] does, however often it tries.
 pub(crate) fn open_or_create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
-    for _ in 0..TRIES {
-        match open(name, plan) {
-            Err(Error::NotFound { .. } | Error::Stale { .. } | Error::NotReady { .. }) => {}
+    let until = Instant::now() + open::CREATOR_TIME;
+    let mut tries = 1..=TRIES;
+    loop {
+        let missing = match open::open_until(name, plan, until) {
+            Err(
+                error @ (Error::NotFound { .. } | Error::Stale { .. } | Error::NotReady { .. }),
+            ) => error,
             opened => return opened,
-        }
+        };
         match create(name, plan) {
+            Err(Error::NameTaken { .. }) if tries.next().is_none() || Instant::now() > until => {
+                return Err(missing);
+            }
             Err(Error::NameTaken { .. }) => {}
             created => return created,
         }
     }
-    open(name, plan)
 }
 
 /// What a file would say that leads to that segment.

@@ -18,7 +18,7 @@ use crate::sys::shm::{self, Mapping, ShmAtFlags, ShmGetFlags, ShmId, ShmStat};
 use crate::sys::{Errno, memory, proc};
 
 /// How long an opener waits for a creator that is at work.
-const CREATOR_TIME: Duration = Duration::from_secs(2);
+pub(super) const CREATOR_TIME: Duration = Duration::from_secs(2);
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(1);
 /// The ABI version that this crate reads.
@@ -26,14 +26,28 @@ const SUPPORTED: u32 = 1;
 
 /// Opens the ring of that name, whatever its items are: to use it, or only to look at it.
 pub(crate) fn probe(name: &Name, trust: Trust, flags: ShmAtFlags) -> Result<Segment, Error> {
+    probe_until(name, trust, flags, Instant::now() + CREATOR_TIME)
+}
+
+fn probe_until(
+    name: &Name,
+    trust: Trust,
+    flags: ShmAtFlags,
+    until: Instant,
+) -> Result<Segment, Error> {
     let (name, id, cookie) = find(name)?;
-    let (region, facts) = attach_ready(&name, id, cookie, trust, flags)?;
+    let (region, facts) = attach_ready(&name, id, cookie, trust, flags, until)?;
     Ok(Segment::of_region(name, id, facts, region))
 }
 
 /// Opens the ring of that name, if it is made for such items, and by somebody who is trusted.
 pub(crate) fn open(name: &Name, plan: &Plan) -> Result<Segment, Error> {
-    let segment = probe(name, plan.trust, ShmAtFlags::empty())?;
+    open_until(name, plan, Instant::now() + CREATOR_TIME)
+}
+
+/// The same; waits for its creator until then at most.
+pub(super) fn open_until(name: &Name, plan: &Plan, until: Instant) -> Result<Segment, Error> {
+    let segment = probe_until(name, plan.trust, ShmAtFlags::empty(), until)?;
     compare(&segment.name, &segment.facts.expected, &plan.expected)?;
     check_set(&segment)?;
     Ok(segment)
@@ -138,7 +152,7 @@ pub(super) fn is_of_another_boot(record: &Record) -> io::Result<bool> {
     Ok(boots[0] != boots[1] && !boots.contains(&proc::UNKNOWN_BOOT))
 }
 
-/// Attaches once the creator has finished; waits for it as long as it may be at work.
+/// Attaches once the creator has finished; waits for it until then, while it may be at work.
 ///
 /// With a `cookie`, only to the one segment that holds it.
 fn attach_ready(
@@ -147,8 +161,8 @@ fn attach_ready(
     cookie: Option<[u64; 2]>,
     trust: Trust,
     flags: ShmAtFlags,
+    until: Instant,
 ) -> Result<(Region, Facts), Error> {
-    let start = Instant::now();
     loop {
         let known = account(name, id)?;
         let region = attach(name, id, &known, flags)?;
@@ -169,7 +183,7 @@ fn attach_ready(
         match region.header().identity.read(region.len()) {
             Ok(facts) => return Ok((region, facts)),
             Err(unfit) => {
-                let late = start.elapsed() > CREATOR_TIME || remove::is_abandoned(id, &region);
+                let late = Instant::now() > until || remove::is_abandoned(id, &region);
                 refuse(name, unfit, &known, late)?;
             }
         }

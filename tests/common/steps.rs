@@ -45,6 +45,19 @@ impl Stepped {
         }
     }
 
+    /// The number of the system call that it is about to make; `None` if it is halted elsewhere.
+    pub fn call(&self) -> Option<i64> {
+        let pid = Pid::from_raw(self.child.pid());
+        let info = ptrace::syscall_info(pid).expect("it is halted");
+        if info.op != libc::PTRACE_SYSCALL_INFO_ENTRY {
+            return None;
+        }
+        // SAFETY: `op` says that this is the part of the union which the kernel has written.
+        #[allow(unsafe_code)]
+        let number = unsafe { info.u.entry.nr };
+        Some(number.cast_signed())
+    }
+
     /// Lets it go on to its end, which must be a good one.
     pub fn finish(mut self) {
         while self.step() {}
