@@ -57,6 +57,7 @@ pub struct Options<K> {
     access: Access,
     trust: Trust,
     pages: Pages,
+    allow_rmid_forced: bool,
     kind: PhantomData<K>,
 }
 
@@ -69,6 +70,7 @@ impl<K: RingKind> fmt::Debug for Options<K> {
             .field("access", &self.access)
             .field("trust", &self.trust)
             .field("pages", &self.pages)
+            .field("allow_rmid_forced", &self.allow_rmid_forced)
             .finish()
     }
 }
@@ -101,6 +103,7 @@ impl<K: RingKind> Options<K> {
                 lock: false,
                 huge: false,
             },
+            allow_rmid_forced: false,
             kind: PhantomData,
         }
     }
@@ -188,6 +191,28 @@ impl<K: RingKind> Options<K> {
         self
     }
 
+    /// Whether a ring with a name is created also where `kernel.shm_rmid_forced` is 1. Of use to creators only.
+    ///
+    /// There, the kernel frees a ring, with all items in it, as soon as no process is attached to it; what survives a death elsewhere
+    /// does not if it was the death of the last. So creation is refused with [`Error::Limit`], unless this says that some
+    /// process will always have the ring open. Rings without a name end with their last user anyway, and are
+    /// not refused. Nor are streams by `open_or_create`: one that nobody has open holds nothing, and is made
+    /// anew. The setting is looked at when a ring is created; if it is changed later, it applies to rings that exist, too.
+    ///
+    /// ```
+    /// use ringpipe::spsc::Options;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("ticks");
+    /// let ring = Options::new().allow_rmid_forced(true).create::<u64>(&path)?;
+    /// # ring.remove()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn allow_rmid_forced(mut self, allow: bool) -> Self {
+        self.allow_rmid_forced = allow;
+        self
+    }
+
     pub(crate) fn create_segment<T: Item>(&self, name: &Name) -> Result<Segment, Error> {
         segment::create(name, &self.plan::<T>())
     }
@@ -237,6 +262,7 @@ impl<K: RingKind> Options<K> {
             access: self.access,
             trust: self.trust,
             pages: self.pages,
+            allow_rmid_forced: self.allow_rmid_forced,
         }
     }
 }

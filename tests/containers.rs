@@ -1,20 +1,24 @@
-//! Containers that mount a boot id of their own (LXC, systemd-nspawn), with an IPC namespace of their own or the host's.
+//! Containers that mount a boot id of their own (LXC, systemd-nspawn), with an IPC namespace of their own or the host's;
+//! and systems where the kernel frees segments that nobody is attached to.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
 use std::ffi::CString;
+use std::fmt::Debug;
+use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::{fs, io, ptr};
 
-use common::apart::{apart, segments, sets, skipped};
+use common::apart::{apart, segments, set_limit, sets, skipped};
 use common::{Shared, forked};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Uid, setuid};
 use ringpipe::spsc::Ring;
+use ringpipe::stream::Fifo;
 use ringpipe::sysv::{self, Key, ShmGetFlags, ShmId};
-use ringpipe::{Error, Garbage, Name};
+use ringpipe::{Error, Garbage, Name, mpmc, spsc, stream};
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const NOBODY: u32 = 65_534;
@@ -274,5 +278,120 @@ fn a_name_of_an_earlier_boot_is_stale_whoever_has_the_id() {
             assert_eq!(segments(), [foreign.raw()]);
             sysv::shmctl_rmid(foreign).unwrap();
         }
+    });
+}
+
+// kernel.shm_rmid_forced, a setting of each IPC namespace.
+
+/// Runs `body` in an IPC namespace where the kernel frees segments that nobody is attached to.
+fn where_rings_are_freed(body: impl FnOnce()) {
+    apart(|| {
+        if set_limit("kernel.shm_rmid_forced", "1") {
+            body();
+        } else {
+            skipped("no permission to set kernel.shm_rmid_forced");
+        }
+    });
+}
+
+const KEY: Key = Key::new(0x7269_6e67);
+
+/// That creation is refused by the sysctl, and says what to do; and that nothing was made.
+#[track_caller]
+fn assert_refused<T: Debug>(result: Result<T, Error>) {
+    let error = result.unwrap_err();
+    let text = error.to_string();
+    let Error::Limit { limit, value, .. } = &error else {
+        panic!("{text}");
+    };
+    assert_eq!((*limit, value.as_str()), ("kernel.shm_rmid_forced", "1"));
+    for part in [
+        "kernel.shm_rmid_forced = 1",
+        "sysctl -w kernel.shm_rmid_forced=0",
+        "allow_rmid_forced(true)",
+        "--allow-rmid-forced",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!((segments(), sets()), (vec![], vec![]));
+}
+
+#[test]
+fn a_named_ring_that_the_kernel_would_free_is_refused() {
+    where_rings_are_freed(|| {
+        let (folder, path) = folder_and_path();
+        for name in [Name::from(&path), Name::Key(KEY)] {
+            assert_refused(Ring::<u64>::create(&name, 4));
+            assert_refused(Ring::<u64>::open_or_create(&name, 4));
+            assert_refused(mpmc::Ring::<u64>::create(&name, 4));
+            assert_refused(mpmc::Ring::<u64>::open_or_create(&name, 4));
+            assert_refused(Fifo::create(&name));
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        // A ring without a name ends with its last user anyway.
+        drop(Ring::<u64>::private(4).unwrap());
+        drop(mpmc::Ring::<u64>::private(4).unwrap());
+        drop(ringpipe::stream::pipe().unwrap());
+        // The first next step works.
+        assert!(set_limit("kernel.shm_rmid_forced", "0"));
+        create_ring(&path);
+        assert_eq!(Ring::<u64>::open(&path).unwrap().len(), 1);
+        ringpipe::remove(&path).unwrap();
+    });
+}
+
+#[test]
+fn a_named_ring_is_made_there_if_somebody_stays_attached() {
+    where_rings_are_freed(|| {
+        let (_folder, path) = folder_and_path();
+        let name = Name::from(&path);
+        let ring = spsc::Options::new()
+            .allow_rmid_forced(true)
+            .create::<u64>(&name);
+        let ring = ring.unwrap();
+        ring.producer().unwrap().push(7).unwrap();
+        // Openers need no permission: it is there.
+        let found = Ring::<u64>::open_or_create(&name, 4).unwrap();
+        assert_eq!(found.consumer().unwrap().pop(), Ok(7));
+        drop((ring, found));
+        let stale = refused!(Ring::<u64>::open(&name), Stale);
+        assert!(
+            stale.to_string().contains("kernel.shm_rmid_forced"),
+            "{stale}"
+        );
+        assert_eq!((segments(), sets()), (vec![], vec![]));
+        let ring = mpmc::Options::new()
+            .allow_rmid_forced(true)
+            .open_or_create::<u64>(&name);
+        drop(ring.unwrap());
+        drop(
+            stream::Options::new()
+                .allow_rmid_forced(true)
+                .create(&name)
+                .unwrap(),
+        );
+        ringpipe::remove(&name).unwrap();
+        assert_eq!((segments(), sets()), (vec![], vec![]));
+    });
+}
+
+/// What is in a stream that nobody has open is discarded anyway, and whoever comes next makes it anew.
+#[test]
+fn a_stream_is_opened_or_created_where_the_kernel_frees_it() {
+    where_rings_are_freed(|| {
+        let (_folder, path) = folder_and_path();
+        for name in [Name::from(&path), Name::Key(KEY)] {
+            for _ in 0..2 {
+                let fifo = Fifo::open_or_create(&name).unwrap();
+                let (mut writer, mut reader) = fifo.both().unwrap();
+                writer.write_all(b"x").unwrap();
+                let mut byte = [0];
+                Fifo::open(&name).unwrap();
+                reader.read_exact(&mut byte).unwrap();
+                assert_eq!(byte, *b"x");
+            }
+            assert_eq!((segments(), sets()), (vec![], vec![]));
+        }
+        ringpipe::remove(&path).unwrap();
     });
 }

@@ -61,6 +61,9 @@ pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
 }
 
 fn make(name: &Name, key: Key, plan: &Plan, size: usize) -> Result<Segment, Error> {
+    if !plan.allow_rmid_forced && matches!(name, Name::Path(_) | Name::Key(_)) {
+        limits::check_rmid_forced()?;
+    }
     let made = Unfinished::new(new_segment(name, key, plan, size)?);
     finish(name, made, plan, size)
 }

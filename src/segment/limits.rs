@@ -1,5 +1,8 @@
 //! Which limit an error of the kernel speaks of, and how to raise it.
 
+use std::io::ErrorKind;
+use std::path::Path;
+
 use crate::error::Error;
 use crate::name::Name;
 use crate::sys::{Errno, proc};
@@ -44,6 +47,28 @@ pub(super) fn of_segment(name: &Name, size: usize, huge: bool, errno: Errno) -> 
         ),
         Errno::ENOMEM => out_of_memory(size, errno),
         _ => of_call("shmget", name, "create", errno),
+    }
+}
+
+/// Refuses to make a ring that the kernel would free, with its items, while nobody is attached.
+pub(super) fn check_rmid_forced() -> Result<(), Error> {
+    const FORCED: &str = "kernel.shm_rmid_forced";
+    match proc::limit(FORCED) {
+        Ok(value) if value != [0] => Err(sysctl(
+            "this kernel frees a ring, with all items in it, as soon as no process is attached to it".into(),
+            FORCED,
+            "turn that off with `sysctl -w kernel.shm_rmid_forced=0`; or, if some process will always be attached, create \
+             the ring with `Options::allow_rmid_forced(true)` (`--allow-rmid-forced`)",
+            Errno::ENOTSUP,
+        )),
+        Ok(_) => Ok(()),
+        // Not to be told here: as on a kernel without the setting.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => Ok(()),
+        Err(source) => Err(super::of_file(
+            Path::new("/proc/sys/kernel/shm_rmid_forced"),
+            "read",
+            source,
+        )),
     }
 }
 

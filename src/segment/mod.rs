@@ -106,6 +106,8 @@ pub(crate) struct Plan {
     pub(crate) access: Access,
     pub(crate) trust: Trust,
     pub(crate) pages: Pages,
+    /// Make a named ring also where the kernel frees it when nobody is attached.
+    pub(crate) allow_rmid_forced: bool,
 }
 
 impl Plan {
@@ -134,6 +136,11 @@ const TRIES: u32 = 100;
 ///
 /// Waits for a creator that is at work as long as [`open()`] does, however often it tries.
 pub(crate) fn open_or_create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
+    let plan = &Plan {
+        // A stream that nobody has open holds nothing, and the next caller makes it anew: no harm if it is freed.
+        allow_rmid_forced: plan.allow_rmid_forced || plan.expected.kind == kind::STREAM,
+        ..*plan
+    };
     let until = Instant::now() + open::CREATOR_TIME;
     let mut tries = 1..=TRIES;
     loop {

@@ -203,7 +203,8 @@ pub(super) fn account(name: &Name, id: ShmId) -> Result<ShmStat, Error> {
         Ok(Some(stat)) => Ok(stat),
         Ok(None) if matches!(name, Name::Path(_)) => Err(Error::Stale {
             name: name.clone(),
-            why: "its segment was removed, by `ipcrm` or with the last user of a removed ring",
+            why: "its segment was removed: by `ipcrm`, with the last user of a removed ring, or with its last user where \
+                  kernel.shm_rmid_forced is 1",
         }),
         Ok(None) => Err(Error::NotFound { name: name.clone() }),
         Err(errno) => Err(limits::of_call("shmctl(IPC_STAT)", name, "look at", errno)),

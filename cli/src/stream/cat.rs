@@ -58,5 +58,6 @@ fn copy(inlet: &mut Inlet) -> Result<(), Failure> {
 /// Runs `ringpipe mkfifo`: tries every name, and ends as the first failure says.
 pub(crate) fn mkfifo(order: &Mkfifo) -> Result<(), Failure> {
     let options = Options::new().capacity(order.capacity).mode(order.mode);
+    let options = options.allow_rmid_forced(order.allow_rmid_forced);
     crate::exit::all(order.names.iter().map(|name| options.create(name)))
 }

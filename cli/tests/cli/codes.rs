@@ -9,7 +9,7 @@ use ringpipe::Name;
 use ringpipe::spsc::Ring;
 use ringpipe::stream::Options;
 
-use crate::support::{Case, Outcome};
+use crate::support::{Case, Outcome, until};
 
 /// Whoever this is, it is not root.
 const NOBODY: u32 = 65_534;
@@ -186,6 +186,45 @@ fn a_limit_is_7() {
     // In this test's own namespace.
     fs::write("/proc/sys/kernel/shmmni", "0").unwrap();
     expect(&case.run(&["send", &case.ring()]), 7, "kernel.shmmni = 0");
+}
+
+#[test]
+fn a_ring_that_the_kernel_would_free_is_7_unless_allowed() {
+    let Some(case) = Case::isolated() else { return };
+    // In this test's own namespace.
+    fs::write("/proc/sys/kernel/shm_rmid_forced", "1").unwrap();
+    let ring = case.ring();
+    let told = "sysctl -w kernel.shm_rmid_forced=0";
+    let records = ["--mpmc", "--record", "8"];
+    for args in [
+        vec!["mkfifo", &ring],
+        [&["send", &ring][..], &records].concat(),
+        [&["recv", &ring][..], &records].concat(),
+    ] {
+        expect(&case.run(&args), 7, told);
+        assert!(!case.has_ring(), "{args:?}");
+    }
+    // The other next step: some process is always there.
+    let allowed = [&["--allow-rmid-forced"][..], &records].concat();
+    let receiver = case.start(&[&["recv", &ring][..], &allowed].concat());
+    until(|| case.has_ring());
+    let mut send = case.command(&[&["send", &ring][..], &records].concat());
+    send.stdin(case.input(b"12345678"));
+    assert_eq!(case.start_with(send).wait().code, Some(0));
+    let received = receiver.wait();
+    assert_eq!(
+        (received.code, &received.out[..]),
+        (Some(0), &b"12345678"[..])
+    );
+    // A stream that `send` and `recv` keep open needs no leave.
+    let receiver = case.start(&["recv", &ring]);
+    until(|| case.has_ring());
+    let sender = case.start_fed(&["send", &ring], case.input(b"bytes"));
+    assert_eq!(sender.wait().code, Some(0));
+    assert_eq!(receiver.wait().out, b"bytes");
+    let made = case.run(&["mkfifo", "--allow-rmid-forced", &ring]);
+    assert_eq!(made.code, Some(0), "{}", made.err);
+    assert_eq!(case.run(&["rm", &ring]).code, Some(0));
 }
 
 #[test]

@@ -60,6 +60,7 @@ impl<const N: usize> Shared for Ring<[u8; N]> {
     fn open_or_create(endpoint: &Endpoint) -> Result<Self, Error> {
         let options = Options::new().capacity(endpoint.capacity / N);
         let options = options.mode(endpoint.mode).type_name("records");
+        let options = options.allow_rmid_forced(endpoint.allow_rmid_forced);
         endpoint.trust.put(options).open_or_create(&endpoint.name)
     }
 
