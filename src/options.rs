@@ -205,7 +205,7 @@ impl<K: RingKind> Options<K> {
     /// # let folder = tempfile::tempdir()?;
     /// # let path = folder.path().join("ticks");
     /// let ring = Options::new().allow_rmid_forced(true).create::<u64>(&path)?;
-    /// # ring.remove()?;
+    /// # ringpipe::remove(&path)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn allow_rmid_forced(mut self, allow: bool) -> Self {

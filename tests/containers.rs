@@ -268,7 +268,7 @@ fn a_name_of_an_earlier_boot_is_stale_whoever_has_the_id() {
                 ringpipe::remove(&path).unwrap();
                 assert!(!path.exists());
                 make();
-                let found = ringpipe::collect(&[path.clone()], false).unwrap();
+                let found = ringpipe::collect(std::slice::from_ref(&path), false).unwrap();
                 assert_eq!(found, [Garbage::StaleName(path.clone())]);
                 make();
                 drop(Ring::<u64>::open_or_create(&path, 4).unwrap());

@@ -221,7 +221,8 @@ impl<T: Item> Ring<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::NameTaken`]; [`Error::Limit`] when the kernel has no room for it; [`Error::BadCapacity`], [`Error::BadLimit`];
+    /// [`Error::NameTaken`]; [`Error::Limit`] when the kernel has no room for it, or would free it
+    /// ([`Options::allow_rmid_forced`]); [`Error::BadCapacity`], [`Error::BadLimit`];
     /// [`Error::NoUndo`] where a death would go unnoticed.
     pub fn create(name: impl Into<Name>, capacity: usize) -> Result<Self, Error> {
         Options::new().capacity(capacity).create(name)

@@ -211,6 +211,19 @@ impl Semaphores {
     /// count.
     fn run_draining(&self, ops: &[SemOp]) -> Result<bool, ParkFault> {
         self.check_marks()?;
+        self.run_unchecked(ops)
+    }
+
+    /// The same for what is given up: if it cannot be told whose the set is, it is the ring's, where nobody else would
+    /// give it up.
+    fn run_giving_up(&self, ops: &[SemOp]) -> Result<bool, ParkFault> {
+        match sem::semctl_getall(self.id) {
+            Ok(values) if segment_in(&values) != Some(self.segment) => Err(ParkFault::Removed),
+            _ => self.run_unchecked(ops),
+        }
+    }
+
+    fn run_unchecked(&self, ops: &[SemOp]) -> Result<bool, ParkFault> {
         let mut result = sem::semop(self.id, ops);
         if result == Err(Errno::ERANGE) {
             self.drain(FULL, WAKEUPS_KEPT)?;
@@ -290,7 +303,7 @@ impl Parking for Semaphores {
             SemOp::add(EMPTY, 1).undo(),
         ];
         // `false`: the count is 0 already. Only somebody who writes into the set himself can bring that about.
-        self.run_draining(&ops).map(drop)
+        self.run_giving_up(&ops).map(drop)
     }
 
     fn attached(&self, role: Role) -> Result<u32, ParkFault> {
@@ -344,10 +357,14 @@ impl Parking for Semaphores {
     }
 
     fn is_deserted(&self) -> Result<bool, ParkFault> {
-        self.run_draining(&[
+        let deserted = self.run_unchecked(&[
             SemOp::wait_zero(PRODUCERS).nowait(),
             SemOp::wait_zero(CONSUMERS).nowait(),
-        ])
+        ])?;
+        if deserted {
+            self.check_marks()?; // as in `life_sign`
+        }
+        Ok(deserted)
     }
 
     fn found(&self, _: u16, role: Role) -> Result<bool, ParkFault> {
@@ -380,7 +397,7 @@ impl Parking for Semaphores {
             SemOp::add(FULL, 1).undo(),
             SemOp::add(EMPTY, 1).undo(),
         ];
-        self.run_draining(&ops).map(drop) // as in `detach`
+        self.run_giving_up(&ops).map(drop) // as in `detach`
     }
 
     fn take(&self, number: u16) -> Result<bool, ParkFault> {
@@ -404,7 +421,7 @@ impl Parking for Semaphores {
             SemOp::add(EMPTY, 1).undo(),
             SemOp::take(EMPTY, 1),
         ];
-        self.run_draining(&ops).map(drop)
+        self.run_giving_up(&ops).map(drop)
     }
 
     fn alive(&self, number: u16) -> Result<bool, ParkFault> {

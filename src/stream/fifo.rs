@@ -56,7 +56,8 @@ impl Fifo {
     ///
     /// # Errors
     ///
-    /// [`Error::NameTaken`]; [`Error::Limit`] when the kernel has no room for it; [`Error::NoUndo`] where a death would go unnoticed.
+    /// [`Error::NameTaken`]; [`Error::Limit`] when the kernel has no room for it, or would free it
+    /// ([`Options::allow_rmid_forced`]); [`Error::NoUndo`] where a death would go unnoticed.
     pub fn create(name: impl Into<Name>) -> Result<Self, Error> {
         Options::new().create(name)
     }

@@ -168,6 +168,7 @@ mod tests {
             name: folder.path().join("ring").into(),
             capacity: 4096,
             mode: 0o600,
+            allow_rmid_forced: false,
             trust: Trust::default(),
         };
         let times = Cell::new(0);
