@@ -6,15 +6,18 @@
 
 mod common;
 
+use std::fs::Permissions;
 use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::apart::{apart, segments, set_limit, sets, skipped};
+use common::steps::Stepped;
 use common::{Shared, forked};
 use nix::unistd::{Uid, setuid};
-use ringpipe::sysv::{self, Errno, Key, SemGetFlags, SemId};
-use ringpipe::{Error, Fault, PopTimeoutError, PushTimeoutError, mpmc, spsc, stream};
+use ringpipe::sysv::{self, Errno, Key, SemGetFlags, SemId, ShmId};
+use ringpipe::{Error, Fault, Garbage, PopTimeoutError, PushTimeoutError, mpmc, spsc, stream};
 
 const NOBODY: u32 = 65_534;
 
@@ -134,6 +137,47 @@ fn root_as_the_last_user_leaves_the_set_of_another_user() {
             });
             assert!(is_there(set), "marked: {marked}");
             sysv::semctl_rmid(set).unwrap();
+        }
+    });
+}
+
+/// What a stranger can remove himself at any moment, so that another set gets the id, root does not remove for him.
+#[test]
+fn root_who_only_looks_leaves_the_set_of_a_strangers_ring() {
+    if !Uid::effective().is_root() {
+        skipped("only root can become another user");
+        return;
+    }
+    apart(|| {
+        let (folder, path) = folder_and_path();
+        std::fs::set_permissions(folder.path(), Permissions::from_mode(0o1777)).unwrap();
+        let as_nobody = |work: &dyn Fn()| {
+            forked(|| {
+                setuid(Uid::from_raw(NOBODY)).unwrap();
+                work();
+            })
+            .join();
+        };
+        for halts in 0.. {
+            as_nobody(&|| drop(spsc::Ring::<u64>::create(&path, 4).unwrap()));
+            let (id, set) = (ShmId::from_raw(segments()[0]), SemId::from_raw(sets()[0]));
+            let mut looker = Stepped::new(|| {
+                let _ = ringpipe::status(id);
+            });
+            let running = (0..=halts).all(|_| looker.step());
+            as_nobody(&|| sysv::shmctl_rmid(id).unwrap());
+            if running {
+                looker.finish();
+            }
+            assert_eq!(segments(), []);
+            assert!(is_there(set), "after {halts} halts");
+            // It is an orphan now.
+            let found = ringpipe::collect(std::slice::from_ref(&path), false).unwrap();
+            assert!(found.contains(&Garbage::Semaphores(set)), "{found:?}");
+            assert_eq!(sets(), []);
+            if !running {
+                break;
+            }
         }
     });
 }

@@ -1,5 +1,10 @@
 //! The last user of a removed ring removes its semaphore set: the kernel frees the segment by itself, but not the
 //! set.
+//!
+//! Between the last look at the set and its removal, its maker could remove it, and another user get a set of the same
+//! id: ids are predictable, so this takes a moment of luck, not four million sets. It matters only to a process that
+//! may remove any set (root) and uses or removes a ring that another user made. A process that only looks at such a ring
+//! never removes its set: the set is an orphan then, for `ringpipe gc`.
 
 use crate::memory::{AfterDetach, Region};
 use crate::parking::Semaphores;

@@ -238,8 +238,15 @@ pub(super) fn attach(
     {
         check_pages(name, mapping, size)?;
     }
-    // Also who only looks may turn out to be the last one out.
-    Ok(region.map(|region| super::last_user::with_set_removal(region, id, size, now.cuid)))
+    // A process that only looks may be the last user, too. But it removes nothing for a stranger, who could have removed it
+    // himself, at a moment that he chose: see `last_user`.
+    let is_strangers = flags.contains(ShmAtFlags::READ_ONLY) && now.cuid != proc::effective_uid();
+    Ok(region.map(|region| {
+        if is_strangers {
+            return region;
+        }
+        super::last_user::with_set_removal(region, id, size, now.cuid)
+    }))
 }
 
 /// Bytes of a header, whatever version.
