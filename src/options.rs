@@ -191,13 +191,16 @@ impl<K: RingKind> Options<K> {
         self
     }
 
-    /// Whether a ring with a name is created also where `kernel.shm_rmid_forced` is 1. Of use to creators only.
+    /// Whether a ring with a name is created also where `kernel.shm_rmid_forced` is 1. Of use to
+    /// creators only.
     ///
-    /// There, the kernel frees a ring, with all items in it, as soon as no process is attached to it; what survives a death elsewhere
-    /// does not if it was the death of the last. So creation is refused with [`Error::Limit`], unless this says that some
-    /// process will always have the ring open. Rings without a name end with their last user anyway, and are
-    /// not refused. Nor are streams by `open_or_create`: one that nobody has open holds nothing, and is made
-    /// anew. The setting is looked at when a ring is created; if it is changed later, it applies to rings that exist, too.
+    /// There, the kernel frees a ring, with all items in it, as soon as no process is attached to
+    /// it; what survives a death elsewhere does not if it was the death of the last. So creation is
+    /// refused with [`Error::Limit`], unless this says that some process will always have the ring
+    /// open. Rings without a name end with their last user anyway, and are not refused. Nor are
+    /// streams by `open_or_create`: one that nobody has open holds nothing, and is made anew. The
+    /// setting is looked at when a ring is created; if it is changed later, it applies to rings
+    /// that exist, too.
     ///
     /// ```
     /// use ringpipe::spsc::Options;

@@ -1,5 +1,5 @@
-//! Containers that mount a boot id of their own (LXC, systemd-nspawn), with an IPC namespace of their own or the host's;
-//! and systems where the kernel frees segments that nobody is attached to.
+//! Containers that mount a boot id of their own (LXC, systemd-nspawn), with an IPC namespace of
+//! their own or the host's; and systems where the kernel frees segments that nobody is attached to.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -48,7 +48,8 @@ impl Site {
     }
 }
 
-/// Gives this process a mount namespace, and in it a boot id that is a file, as LXC and systemd-nspawn do.
+/// Gives this process a mount namespace, and in it a boot id that is a file, as LXC and
+/// systemd-nspawn do.
 fn mount_boot_id(digit: char) {
     unshare(CloneFlags::CLONE_NEWNS).unwrap();
     mount(None, "/", libc::MS_REC | libc::MS_PRIVATE);
@@ -65,7 +66,8 @@ fn mount(source: Option<&Path>, target: &str, flags: libc::c_ulong) {
     let source = source.map(bytes);
     let source = source.as_ref().map_or(ptr::null(), |path| path.as_ptr());
     let (target, none) = (bytes(Path::new(target)), ptr::null::<libc::c_char>());
-    // SAFETY: the kernel reads two strings that end with a zero byte and live as long as this call, or none.
+    // SAFETY: the kernel reads two strings that end with a zero byte and live as long as this call,
+    // or none.
     #[allow(unsafe_code)]
     let returned = unsafe { libc::mount(source, target.as_ptr(), none, flags, none.cast()) };
     assert_eq!(returned, 0, "{}", io::Error::last_os_error());
@@ -242,7 +244,8 @@ fn a_mounted_boot_id_is_written_as_unknown() {
     });
 }
 
-/// After a restart, ids begin anew, and the one in the file may be that of a segment which only another user may read.
+/// After a restart, ids begin anew, and the one in the file may be that of a segment which only
+/// another user may read.
 #[test]
 fn a_name_of_an_earlier_boot_is_stale_whoever_has_the_id() {
     if !Uid::effective().is_root() {
@@ -375,7 +378,8 @@ fn a_named_ring_is_made_there_if_somebody_stays_attached() {
     });
 }
 
-/// What is in a stream that nobody has open is discarded anyway, and whoever comes next makes it anew.
+/// What is in a stream that nobody has open is discarded anyway, and whoever comes next makes it
+/// anew.
 #[test]
 fn a_stream_is_opened_or_created_where_the_kernel_frees_it() {
     where_rings_are_freed(|| {

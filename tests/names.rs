@@ -1103,7 +1103,8 @@ fn a_stopped_creator_is_waited_for_once() {
                 assert!(text.contains(&part), "{text}");
             }
         });
-        // It looks for the segment once; then it tries to create one, twice, and in between looks what is in its way.
+        // It looks for the segment once; then it tries to create one, twice, and in between looks
+        // what is in its way.
         let mut lookups = 0;
         while opener.step() {
             lookups += usize::from(opener.call() == Some(libc::SYS_shmget));

@@ -1,7 +1,9 @@
-//! The kernel gives an id of a removed semaphore set out again: what was the ring's set is then somebody else's.
+//! The kernel gives an id of a removed semaphore set out again: what was the ring's set is then
+//! somebody else's.
 //!
 //! An id comes back after about four million sets. The tests have the kernel give it at once
-//! (`kernel.sem_next_id`), in an IPC namespace of their own; they say so and pass where that is not allowed.
+//! (`kernel.sem_next_id`), in an IPC namespace of their own; they say so and pass where that is not
+//! allowed.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
@@ -21,8 +23,8 @@ use ringpipe::{Error, Fault, Garbage, PopTimeoutError, PushTimeoutError, mpmc, s
 
 const NOBODY: u32 = 65_534;
 
-/// A set of so many semaphores that has exactly that id, which no other may have; `None` where the kernel does not
-/// let us choose.
+/// A set of so many semaphores that has exactly that id, which no other may have; `None` where the
+/// kernel does not let us choose.
 fn set_with_id(id: SemId, size: i32) -> Option<SemId> {
     if !set_limit("kernel.sem_next_id", &id.to_string()) {
         return None;
@@ -67,7 +69,8 @@ fn is_there(set: SemId) -> bool {
     }
 }
 
-/// What the last user of a ring holds: its set was removed, and perhaps replaced by one that `put` makes.
+/// What the last user of a ring holds: its set was removed, and perhaps replaced by one that `put`
+/// makes.
 fn last_user_leaves(put: impl Fn(SemId)) -> SemId {
     let (_folder, path) = folder_and_path();
     let ring = spsc::Ring::<u64>::create(&path, 4).unwrap();
@@ -111,7 +114,8 @@ fn the_last_user_leaves_the_set_of_another_ring() {
     });
 }
 
-/// Root may remove any set, so root is whom it matters for. The other user has even marked his set as the ring's.
+/// Only root may remove the set of another user. The other user has even marked his set
+/// as the ring's.
 #[test]
 fn root_as_the_last_user_leaves_the_set_of_another_user() {
     if !Uid::effective().is_root() {
@@ -141,7 +145,8 @@ fn root_as_the_last_user_leaves_the_set_of_another_user() {
     });
 }
 
-/// What a stranger can remove himself at any moment, so that another set gets the id, root does not remove for him.
+/// What a stranger can remove himself at any moment, so that another set gets the id, root does not
+/// remove for him.
 #[test]
 fn root_who_only_looks_leaves_the_set_of_a_strangers_ring() {
     if !Uid::effective().is_root() {
@@ -206,8 +211,8 @@ fn the_last_user_still_removes_the_set_of_the_ring() {
 /// More than anything here takes.
 const LONG: Duration = Duration::from_secs(60);
 
-/// Puts in place of a ring's set one of so many semaphores, or with `None` that of another ring whose kind is the same;
-/// that it is as it was at the end.
+/// Puts another set in place of a ring's: one of so many semaphores, or with `None` that of another
+/// ring. Returns a check that its values are still the same.
 fn other_set(ring: &Path, size: Option<i32>, create: impl Fn(&Path)) -> impl Fn() {
     let set = set_of(ring);
     sysv::semctl_rmid(set).unwrap();

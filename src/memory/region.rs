@@ -17,7 +17,8 @@ pub(crate) struct Region {
     base: NonNull<u8>,
     len: usize,
     owner: Owner,
-    /// Dropped after the owner, as fields are in their order: that is, once the segment is detached.
+    /// Dropped after the owner, as fields are in their order: that is, once the segment is
+    /// detached.
     #[expect(dead_code, reason = "held for its Drop")]
     after_detach: Option<Box<dyn AfterDetach>>,
 }
@@ -43,7 +44,8 @@ impl Drop for Heap {
     }
 }
 
-/// What a region keeps and drops once its segment is detached. What its `Drop` does, this layer does not know.
+/// What a region keeps and drops once its segment is detached. What its `Drop` does, this layer
+/// does not know.
 pub(crate) trait AfterDetach: core::fmt::Debug + Send + Sync {}
 
 // SAFETY: a region is an address and a length of memory that no thread owns; the header is made of

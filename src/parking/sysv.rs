@@ -166,8 +166,8 @@ impl Semaphores {
 
     /// Fails if the ring's set was removed and another set has its id.
     ///
-    /// What was read or found before this succeeds was the ring's own: an id that another set has never comes to mean
-    /// the ring's set again.
+    /// What was read or found before this succeeds was the ring's own: an id that another set has
+    /// never comes to mean the ring's set again.
     fn check_marks(&self) -> Result<(), ParkFault> {
         let own = MARKS.into_iter().chain(digits(self.segment));
         for (semaphore, value) in (MARK..).zip(own) {
@@ -207,15 +207,15 @@ impl Semaphores {
 
     /// Runs `ops`, making room once if a wake-up count has come to its end; `false` if they would have to wait.
     ///
-    /// Looks first whether the set is still the ring's: these are the rare operations, and they would change what others
-    /// count.
+    /// Looks first whether the set is still the ring's: these are the rare operations, and they
+    /// would change what others count.
     fn run_draining(&self, ops: &[SemOp]) -> Result<bool, ParkFault> {
         self.check_marks()?;
         self.run_unchecked(ops)
     }
 
-    /// The same for what is given up: if it cannot be told whose the set is, it is the ring's, where nobody else would
-    /// give it up.
+    /// The same for what is given up: if it cannot be told whose the set is, it is the ring's,
+    /// where nobody else would give it up.
     fn run_giving_up(&self, ops: &[SemOp]) -> Result<bool, ParkFault> {
         match sem::semctl_getall(self.id) {
             Ok(values) if segment_in(&values) != Some(self.segment) => Err(ParkFault::Removed),

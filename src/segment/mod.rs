@@ -137,7 +137,8 @@ const TRIES: u32 = 100;
 /// Waits for a creator that is at work as long as [`open()`] does, however often it tries.
 pub(crate) fn open_or_create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
     let plan = &Plan {
-        // A stream that nobody has open holds nothing, and the next caller makes it anew: no harm if it is freed.
+        // A stream that nobody has open holds nothing, and the next caller makes it anew: no harm
+        // if it is freed.
         allow_rmid_forced: plan.allow_rmid_forced || plan.expected.kind == kind::STREAM,
         ..*plan
     };

@@ -146,7 +146,8 @@ fn judge(name: &Name, path: &Path, record: &Record) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether the record was provably written in another boot than this: both boots are known, and differ.
+/// Whether the record was provably written in another boot than this: both boots are known, and
+/// differ.
 pub(super) fn is_of_another_boot(record: &Record) -> io::Result<bool> {
     let boots = [record.boot, proc::boot_id()?];
     Ok(boots[0] != boots[1] && !boots.contains(&proc::UNKNOWN_BOOT))
@@ -238,8 +239,8 @@ pub(super) fn attach(
     {
         check_pages(name, mapping, size)?;
     }
-    // A process that only looks may be the last user, too. But it removes nothing for a stranger, who could have removed it
-    // himself, at a moment that he chose: see `last_user`.
+    // A process that only looks may be the last user, too. But it removes nothing for a stranger,
+    // who could have removed it himself, at a moment that he chose: see `last_user`.
     let is_strangers = flags.contains(ShmAtFlags::READ_ONLY) && now.cuid != proc::effective_uid();
     Ok(region.map(|region| {
         if is_strangers {

@@ -184,8 +184,8 @@ pub(super) fn clear_stale(path: &Path, links: Links) -> Result<(), Error> {
 
 /// Whether nobody can ever open a ring by that record again.
 ///
-/// In this namespace the segment says so, whatever the boot id: a container may have one of its own. In another one the
-/// ring may be alive, unless that namespace has ended with another boot.
+/// In this namespace the segment says so, whatever the boot id: a container may have one of its
+/// own. In another one the ring may be alive, unless that namespace has ended with another boot.
 pub(super) fn is_stale(record: &Record) -> std::io::Result<bool> {
     let of_another_boot = open::is_of_another_boot(record)?;
     if record.namespace != proc::ipc_namespace()? {

@@ -22,10 +22,11 @@ pub(crate) fn mount_namespace() -> io::Result<u64> {
 /// A boot id that is not known.
 pub(crate) const UNKNOWN_BOOT: [u8; 16] = [0; 16];
 
-/// The random number of this boot: no System V object is older. [`UNKNOWN_BOOT`] if the file does not say it.
+/// The random number of this boot: no System V object is older. [`UNKNOWN_BOOT`] if the file does
+/// not say it.
 ///
-/// LXC and systemd-nspawn mount a file over it, so that each start of a container looks like a boot. Such a file is on
-/// another device than its neighbours.
+/// LXC and systemd-nspawn mount a file over it, so that each start of a container looks like a
+/// boot. Such a file is on another device than its neighbours.
 pub(crate) fn boot_id() -> io::Result<[u8; 16]> {
     let mut file = File::open("/proc/sys/kernel/random/boot_id")?;
     let neighbour = fs::metadata("/proc/sys/kernel/random/uuid");

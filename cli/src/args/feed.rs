@@ -17,8 +17,8 @@ pub(crate) struct Endpoint {
     /// Its permission bits, if it has to be created. Both sides need to read and write.
     #[arg(long, value_name = "OCTAL", default_value = "600", value_parser = parse_mode)]
     pub(crate) mode: u32,
-    /// Create the ring of records also where the kernel frees it, with what is in it, as soon as no process has it open
-    /// (kernel.shm_rmid_forced = 1). Streams are created there anyway.
+    /// Create the ring of records also where the kernel frees it, with what is in it, as soon as no
+    /// process has it open (kernel.shm_rmid_forced = 1). Streams are created there anyway.
     #[arg(long, requires = "mpmc")]
     pub(crate) allow_rmid_forced: bool,
     #[command(flatten)]

@@ -52,7 +52,8 @@ pub(crate) struct Mkfifo {
     /// How many bytes each holds: at least 4K.
     #[arg(long, value_name = "BYTES", default_value = "256K", value_parser = parse_len)]
     pub(crate) capacity: usize,
-    /// Create them also where the kernel frees a stream as soon as no process has it open (kernel.shm_rmid_forced = 1).
+    /// Create them also where the kernel frees a stream as soon as no process has it open
+    /// (kernel.shm_rmid_forced = 1).
     #[arg(long)]
     pub(crate) allow_rmid_forced: bool,
 }
