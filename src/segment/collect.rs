@@ -1,6 +1,7 @@
 //! Collecting what is provably dead: half-made and nameless rings, orphaned semaphores, stale names.
 
 use std::ffi::OsString;
+use std::fs::DirEntry;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -18,7 +19,7 @@ use crate::sync::{Arc, Ordering};
 use crate::sys::file::Links;
 use crate::sys::key::Key;
 use crate::sys::sem::{self, SemId};
-use crate::sys::shm::{self, ShmAtFlags, ShmId};
+use crate::sys::shm::{self, ShmAtFlags, ShmId, ShmStat};
 use crate::sys::{Errno, proc};
 
 /// Something dead that [`collect`] removed, or would remove.
@@ -71,6 +72,10 @@ const GRACE: Duration = Duration::from_secs(300);
 /// A file that was renamed still leads to its ring, and nobody can tell where it is now. So an empty ring whose path
 /// leads elsewhere is taken only when no role of it was taken or given up for five minutes; and never by creation
 /// itself, which collects where a limit is reached.
+///
+/// A path in a header is looked at only if the calling user made the ring and no other user may write
+/// to it. An empty ring of another user, or one that a group may write to, stays when its file is
+/// gone, for [`remove()`](crate::remove()) by its id.
 ///
 /// # Errors
 ///
@@ -135,11 +140,13 @@ fn nameless(id: ShmId, grace: Option<Duration>) -> io::Result<Option<Garbage>> {
     };
     // Only we are attached, before it is looked at and after, and nobody came and went meanwhile: that would show in
     // the account's times or its last process.
-    let before = stat(id)?.filter(|now| now.nattch == 1);
+    let Some(before) = stat(id)?.filter(|now| now.nattch == 1) else {
+        return Ok(None);
+    };
     let region = Arc::new(region);
-    let found = judge(id, &region, &facts, grace)?;
+    let found = judge(id, &region, &facts, &before, grace)?;
     let after = stat(id)?;
-    Ok(found.filter(|_| before.is_some() && before == after))
+    Ok(found.filter(|_| after == Some(before)))
 }
 
 /// What an attached ring is, as far as it tells by itself.
@@ -147,9 +154,14 @@ fn judge(
     id: ShmId,
     region: &Arc<Region>,
     facts: &Facts,
+    known: &ShmStat,
     grace: Option<Duration>,
 ) -> io::Result<Option<Garbage>> {
-    let way = way_to(region, facts)?;
+    // Without a time of grace, nothing depends on where the path leads.
+    let way = match grace {
+        Some(_) => way_to(region, facts, known)?,
+        None => way_unseen(region),
+    };
     // Relaxed: a note. A remover that was killed before it came to the name has removed nothing.
     let noted = &region.header().control.roster.removed;
     let noted = noted.load(Ordering::Relaxed);
@@ -204,22 +216,46 @@ enum Way {
     Unknown,
 }
 
-fn way_to(region: &Region, facts: &Facts) -> io::Result<Way> {
+/// What can be told without looking at any file.
+fn way_unseen(region: &Region) -> Way {
+    match region.header().name().0 {
+        path if path.is_empty() => Way::None,
+        _ => Way::Unknown,
+    }
+}
+
+/// Looks at the path in the header, if nobody but this process's own user can have written it.
+///
+/// A path that another user wrote is not even walked: on the way, or at its end, may be what makes
+/// a collector wait, or has effects.
+fn way_to(region: &Region, facts: &Facts, known: &ShmStat) -> io::Result<Way> {
     let (path, mount) = region.header().name();
     let path = PathBuf::from(OsString::from_vec(path));
     if path.as_os_str().is_empty() {
         return Ok(Way::None);
     }
-    if mount != proc::mount_namespace()? || !rendezvous::folder_of(&path).is_dir() {
+    let here = || Ok::<_, io::Error>(mount == proc::mount_namespace()?);
+    if !is_ours_alone(known) || !here()? || !rendezvous::folder_of(&path).is_dir() {
         return Ok(Way::Unknown);
     }
-    if path.is_symlink() {
-        return Ok(Way::Unknown); // not what was put there: it is not for a collector to go where it leads
+    let Some(file) = rendezvous::find(&path, Links::Refuse)? else {
+        return Ok(Way::Elsewhere);
+    };
+    // Not what was put there: a collector neither follows a link nor reads what another user owns.
+    if file.is_link() || file.owner() != known.cuid {
+        return Ok(Way::Unknown);
     }
-    Ok(match rendezvous::read(&path, Links::Refuse)? {
+    Ok(match rendezvous::read_unopened(&file)? {
         Found::Record(record) if record.cookie == facts.cookie => Way::Leads,
         _ => Way::Elsewhere,
     })
+}
+
+/// Whether this process's own user made the segment, and no other user may write to it.
+fn is_ours_alone(known: &ShmStat) -> bool {
+    const OTHERS_WRITE: u32 = 0o022;
+    let maker = known.cuid;
+    maker == proc::effective_uid() && known.uid == maker && known.mode & OTHERS_WRITE == 0
 }
 
 /// Whether a set is a ring's, nobody is attached by it, and its segment is gone.
@@ -236,7 +272,10 @@ fn stale_names(paths: &[PathBuf]) -> Result<Vec<Garbage>, Error> {
         if path.is_dir() {
             let entries =
                 fs::read_dir(path).map_err(|source| super::of_file(path, "list", source))?;
-            files.extend(entries.filter_map(Result::ok).map(|entry| entry.path()));
+            // By what the folder says: nothing is asked about what is mounted on an entry.
+            let is_file = |entry: &DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
+            let entries = entries.filter_map(Result::ok).filter(is_file);
+            files.extend(entries.map(|entry| entry.path()));
         } else {
             files.push(path.clone());
         }

@@ -11,13 +11,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Access;
-use crate::sys::file::{self, Folder, Links};
+use crate::sys::file::{self, Folder, Links, Unopened};
 use crate::sys::proc;
 use crate::sys::shm::ShmId;
 
 const FIRST_LINE: &str = "ringpipe 1";
 /// No rendezvous file is longer.
-const LENGTH_MAX: u64 = 512;
+const LENGTH_MAX: u64 = 511;
 /// How long to wait for others who take the same name away.
 const LOCK_TIME: Duration = Duration::from_secs(2);
 /// How often to look whether they are done.
@@ -88,11 +88,27 @@ pub(crate) enum Found {
 
 /// Reads what is under `path`.
 pub(crate) fn read(path: &Path, links: Links) -> io::Result<Found> {
-    match file::open_regular(path, links) {
-        Ok(Some(file)) => read_file(&file),
-        Ok(None) => Ok(Found::Foreign),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
+    match find(path, links)? {
+        Some(file) => read_unopened(&file),
+        None => Ok(Found::Nothing),
+    }
+}
+
+/// What is under `path`, not opened; `None` if nothing is.
+pub(super) fn find(path: &Path, links: Links) -> io::Result<Option<Unopened>> {
+    match Unopened::find(path, links) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// Reads a file that was found, if it can be a rendezvous file; else it is not opened.
+pub(super) fn read_unopened(file: &Unopened) -> io::Result<Found> {
+    if file.is_small_file(LENGTH_MAX)? {
+        read_file(&file.open()?)
+    } else {
+        Ok(Found::Foreign)
     }
 }
 
@@ -107,7 +123,8 @@ pub(crate) fn is_taken(path: &Path) -> io::Result<bool> {
 
 fn read_file(file: &File) -> io::Result<Found> {
     let mut text = Vec::new();
-    file.take(LENGTH_MAX).read_to_end(&mut text)?;
+    // One byte more, so that a longer one is seen to be.
+    file.take(LENGTH_MAX + 1).read_to_end(&mut text)?;
     let record = str::from_utf8(&text).ok().and_then(Record::parse);
     Ok(record.map_or(Found::Foreign, Found::Record))
 }
@@ -169,11 +186,9 @@ pub(crate) fn withdraw(path: &Path, record: &Record, links: Links) -> io::Result
     // Held, so that nobody puts another folder in its place and has a file in that one taken away.
     let folder = Folder::hold(folder_of(path))?;
     let named = folder.inside(name);
-    let file = match file::open_to_lock(&named, links) {
-        Ok(Some(file)) => file,
-        Ok(None) => return Ok(false),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
+    let file = match find(&named, links)? {
+        Some(file) if file.is_small_file(LENGTH_MAX)? => file.open_to_lock()?,
+        _ => return Ok(false),
     };
     lock(&file)?; // released when the file is closed, by whatever end
     let same_record = matches!(read_file(&file)?, Found::Record(found) if found == *record);
