@@ -30,7 +30,7 @@ pub(crate) struct Roster {
     /// Holders that were found dead, for `stat`.
     pub(crate) producer_deaths: AtomicU32,
     pub(crate) consumer_deaths: AtomicU32,
-    /// 1 once the ring's name is taken away in good order, or is just about to be; 2 until a path leads to it.
+    /// 1 once the ring's name was taken away in good order; 2 until its creator begins to give it one.
     pub(crate) removed: AtomicU32,
 }
 

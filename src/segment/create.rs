@@ -6,6 +6,7 @@
 //! 4. The name: a key was there from the beginning, so its openers wait for the ready word; a path is linked into
 //!    place only now; a private ring's segment is marked for removal, so that the kernel frees it with its last user.
 
+use std::path::Path;
 use std::process;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -17,7 +18,7 @@ use crate::memory::{Facts, NAME_MAX, Region};
 use crate::name::Name;
 use crate::parking::{Semaphores, operations, set_size};
 use crate::sync::Ordering;
-use crate::sys::file::Links;
+use crate::sys::file::{Folder, Links};
 use crate::sys::key::Key;
 use crate::sys::sem::{self, SemGetFlags, SemId};
 use crate::sys::shm::{self, ShmAtFlags, ShmGetFlags, ShmId};
@@ -158,30 +159,34 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
     region.header().identity.fill(&facts);
     store_name(&region, name)?;
     give_away(name, id, set, plan)?;
-    let noted = &region.header().control.roster.removed;
     if let Name::Path(_) = name {
         // Relaxed: a note, before the ready word.
+        let noted = &region.header().control.roster.removed;
         noted.store(note::UNNAMED, Ordering::Relaxed);
     }
     region.header().identity.finish();
     if let Name::Path(path) = name {
         let record = Record::here(id, facts.cookie)
             .map_err(|source| super::of_file(path, "describe the ring for", source))?;
-        let published = rendezvous::publish(path, &record, &plan.access);
-        if !published.map_err(|source| super::of_file(path, "create", source))? {
+        if !publish(&region, path, &record, plan)? {
             return Err(Error::NameTaken { name: name.clone() });
         }
-        // Unless somebody was quick to remove it.
-        let _ = noted.compare_exchange(
-            note::UNNAMED,
-            note::NAMED,
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
     }
     core::mem::forget(made);
     let region = super::with_farewell(region, id, size, proc::effective_uid());
     Ok(Segment::of_region(name.clone(), id, facts, region))
+}
+
+/// Gives the finished ring its name; `false` if the name is taken.
+fn publish(region: &Region, path: &Path, record: &Record, plan: &Plan) -> Result<bool, Error> {
+    let failed = |source| super::of_file(path, "create", source);
+    let name = path.file_name().unwrap_or_default();
+    let folder = Folder::hold(rendezvous::folder_of(path)).map_err(failed)?;
+    // Relaxed: a note. Before the file has a name, so that a ring whose note says that it has none
+    // has no file that somebody may have renamed since.
+    let noted = &region.header().control.roster.removed;
+    let begin = || noted.store(note::NAMED, Ordering::Relaxed);
+    rendezvous::publish(&folder, name, record, &plan.access, begin).map_err(failed)
 }
 
 fn have_pages(region: &Region, id: ShmId, plan: &Plan, size: usize) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 //! Five lines of text that name the segment and what it must hold to be the right one. The file is complete before it
 //! has a name (it is linked into place), so nobody ever reads half of one, and two creators cannot both win.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
@@ -11,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Access;
-use crate::sys::file::{self, Folder, Links, Unopened};
+use crate::sys::file::{Folder, Links, Unopened};
 use crate::sys::proc;
 use crate::sys::shm::ShmId;
 
@@ -129,16 +130,28 @@ fn read_file(file: &File) -> io::Result<Found> {
     Ok(record.map_or(Found::Foreign, Found::Record))
 }
 
-/// Gives a finished record its name. `Ok(false)` when something has that name.
-pub(crate) fn publish(path: &Path, record: &Record, access: &Access) -> io::Result<bool> {
-    let folder = folder_of(path);
-    let linked = match file::open_unnamed(folder) {
+/// Gives a finished record a name in a folder. `Ok(false)` when something has that name.
+///
+/// The folder is held, so that the file is made and linked in one and the same. `begin` is called
+/// before anything can lead to the ring.
+pub(crate) fn publish(
+    folder: &Folder,
+    name: &OsStr,
+    record: &Record,
+    access: &Access,
+    begin: impl FnOnce(),
+) -> io::Result<bool> {
+    let linked = match folder.open_unnamed() {
         Ok(unnamed) => {
             write_record(&unnamed, record, access)?;
-            file::link_unnamed(&unnamed, path)
+            begin();
+            folder.link_unnamed(&unnamed, name)
         }
         // Some file systems have no unnamed files. What else is wrong with the folder, this finds out too.
-        Err(_) => link_temporary(folder, path, record, access)?,
+        Err(_) => {
+            begin();
+            link_temporary(folder, name, record, access)?
+        }
     };
     match linked {
         Ok(()) => Ok(true),
@@ -147,21 +160,23 @@ pub(crate) fn publish(path: &Path, record: &Record, access: &Access) -> io::Resu
     }
 }
 
-/// The same by a file with a name of its own. A creator killed in here leaves that file, which leads nobody.
+/// The same by a file with a name of its own. A creator killed in here leaves that file, which leads to the ring as any other name
+/// would.
 fn link_temporary(
-    folder: &Path,
-    path: &Path,
+    folder: &Folder,
+    name: &OsStr,
     record: &Record,
     access: &Access,
 ) -> io::Result<io::Result<()>> {
     let number = u128::from_ne_bytes(proc::random_bytes()?);
-    let temporary = folder.join(format!(".ringpipe-{number:032x}"));
+    let temporary = folder.inside(OsStr::new(&format!(".ringpipe-{number:032x}")));
     let file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(&temporary)?;
-    let linked = write_record(&file, record, access).map(|()| fs::hard_link(&temporary, path));
+    let written = write_record(&file, record, access);
+    let linked = written.map(|()| fs::hard_link(&temporary, folder.inside(name)));
     fs::remove_file(&temporary)?;
     linked
 }
@@ -276,8 +291,10 @@ mod tests {
     fn a_name_is_given_once_and_taken_away_by_its_record_only() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ring");
-        assert!(publish(&path, &record(), &access()).unwrap());
-        assert!(!publish(&path, &record(), &access()).unwrap());
+        let held = Folder::hold(folder.path()).unwrap();
+        let publish = || publish(&held, OsStr::new("ring"), &record(), &access(), || ());
+        assert!(publish().unwrap());
+        assert!(!publish().unwrap());
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o640);
         let other = Record {
             cookie: [0, 0],
@@ -296,14 +313,13 @@ mod tests {
     fn a_file_system_without_unnamed_files_does_too() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ring");
-        link_temporary(folder.path(), &path, &record(), &access())
-            .unwrap()
-            .unwrap();
+        let held = Folder::hold(folder.path()).unwrap();
+        let link = || link_temporary(&held, OsStr::new("ring"), &record(), &access()).unwrap();
+        link().unwrap();
         assert!(
             matches!(read(&path, Links::Follow).unwrap(), Found::Record(found) if found == record())
         );
-        let again = link_temporary(folder.path(), &path, &record(), &access()).unwrap();
-        assert_eq!(again.unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(link().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(
             fs::read_dir(folder.path()).unwrap().count(),
             1,

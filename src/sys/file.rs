@@ -141,6 +141,23 @@ impl Folder {
         Ok(Self(folder))
     }
 
+    /// A file in it that has no name yet and vanishes unless it gets one. open(2), `O_TMPFILE`.
+    ///
+    /// Fails with `EOPNOTSUPP`, `EISDIR` or `ENOENT` on file systems that have no such files.
+    pub(crate) fn open_unnamed(&self) -> io::Result<File> {
+        OpenOptions::new()
+            .write(true)
+            .mode(0o600)
+            .custom_flags(libc::O_TMPFILE)
+            .open(held(&self.0))
+    }
+
+    /// Gives a file from [`Folder::open_unnamed`] a name in it, unless it is taken (`EEXIST`). linkat(2).
+    pub(crate) fn link_unnamed(&self, file: &File, name: &OsStr) -> io::Result<()> {
+        let follow = AtFlags::AT_SYMLINK_FOLLOW;
+        Ok(linkat(AT_FDCWD, &held(file), &self.0, name, follow)?)
+    }
+
     /// A path to something in it.
     pub(crate) fn inside(&self, name: &OsStr) -> PathBuf {
         held(&self.0).join(name)
@@ -150,28 +167,6 @@ impl Folder {
     pub(crate) fn unlink(&self, name: &OsStr) -> io::Result<()> {
         Ok(unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir)?)
     }
-}
-
-/// A file in `folder` that has no name yet and vanishes unless it gets one. open(2), `O_TMPFILE`.
-///
-/// Fails with `EOPNOTSUPP`, `EISDIR` or `ENOENT` on file systems that have no such files.
-pub(crate) fn open_unnamed(folder: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .write(true)
-        .mode(0o600)
-        .custom_flags(libc::O_TMPFILE)
-        .open(folder)
-}
-
-/// Gives a file from [`open_unnamed`] a name, unless it is taken (`EEXIST`). linkat(2).
-pub(crate) fn link_unnamed(file: &File, path: &Path) -> io::Result<()> {
-    Ok(linkat(
-        AT_FDCWD,
-        &held(file),
-        AT_FDCWD,
-        path,
-        AtFlags::AT_SYMLINK_FOLLOW,
-    )?)
 }
 
 #[cfg(test)]
