@@ -1,4 +1,5 @@
-//! What collectors and openers do about paths and files that others have put in their way.
+//! What collectors and openers do about paths and files that others have put in their way, and about what killed creators and
+//! removers have left.
 //!
 //! Every test is in a process and an IPC namespace of its own.
 #![allow(missing_docs)]
@@ -7,6 +8,7 @@
 mod common;
 
 use std::fs::{self, File, Permissions};
+use std::mem::forget;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -15,16 +17,17 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use common::apart::{apart, segments, skipped};
+use common::apart::{apart, segments, sets, skipped};
 use common::raw::Raw;
+use common::steps::{Stepped, killed_everywhere};
 use common::{Child, Shared, forked};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid, mkfifo, setgid, setgroups, setuid};
 use ringpipe::spsc::{Options, Ring};
-use ringpipe::sysv::{self, ShmId};
-use ringpipe::{Error, Garbage, Name};
+use ringpipe::sysv::{self, SemId, ShmId};
+use ringpipe::{Error, Garbage, Name, RingState};
 
 const NOBODY: u32 = 65_534;
 
@@ -318,5 +321,218 @@ fn creation_at_a_limit_looks_at_no_path() {
         assert!(segments().contains(&id.raw()));
         common::apart::set_limit("kernel.shmmni", "4096");
         sysv::shmctl_rmid(id).unwrap();
+    });
+}
+
+/// Where the note on the ring's name is in the header.
+const NOTE: usize = 152;
+
+fn segment() -> Option<ShmId> {
+    let found = segments();
+    assert!(found.len() < 2, "{found:?}");
+    found.first().map(|id| ShmId::from_raw(*id))
+}
+
+#[test]
+fn gc_keeps_items_after_a_removal_that_was_killed_early() {
+    apart(|| {
+        let folder = folder();
+        let [path, moved] = ["ring", "moved"].map(|name| folder.path().join(name));
+        let make = || {
+            let ring = Ring::<u64>::create(&path, 4).unwrap();
+            ring.producer().unwrap().push(7).unwrap();
+        };
+        make();
+        killed_everywhere(
+            || ringpipe::remove(&path).unwrap(),
+            |_| {
+                if path.exists() {
+                    let ring = Ring::<u64>::open(&path).unwrap();
+                    assert!(!ring.is_removed(), "the removal has not begun");
+                    assert_eq!(ring.status().unwrap().unwrap().state, RingState::Ready);
+                    drop(ring);
+                    fs::rename(&path, &moved).unwrap();
+                    assert_eq!(ringpipe::collect(&[], false).unwrap(), []);
+                    let ring = Ring::<u64>::open(&moved).unwrap();
+                    assert_eq!(ring.consumer().unwrap().pop(), Ok(7));
+                    drop(ring);
+                    ringpipe::remove(&moved).unwrap();
+                }
+                ringpipe::collect(&[], false).unwrap();
+                if let Some(id) = segment() {
+                    ringpipe::remove(id).unwrap();
+                }
+                make();
+            },
+        );
+        ringpipe::remove(&path).unwrap();
+    });
+}
+
+/// What a killed remover has left of a ring with an item in it, before and after a collector came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    /// All is as before.
+    Whole,
+    /// The name is gone, and nothing says that this was meant: it stays.
+    Nameless,
+    /// The name is gone, and a note says that this was meant: it is collected.
+    Noted,
+    Nothing,
+}
+
+#[test]
+fn a_killed_removal_leaves_a_whole_ring_or_a_nameless_one() {
+    apart(|| {
+        let folder = folder();
+        let path = folder.path().join("ring");
+        let make = || {
+            let ring = Ring::<u64>::create(&path, 4).unwrap();
+            ring.producer().unwrap().push(7).unwrap();
+        };
+        let mut states = vec![];
+        make();
+        killed_everywhere(
+            || ringpipe::remove(&path).unwrap(),
+            |_| {
+                let noted = segment().map(|id| Raw::attach(id).number(NOTE, 4));
+                let left = match (path.exists(), noted) {
+                    (true, Some(0)) => Left::Whole,
+                    (false, Some(0)) => Left::Nameless,
+                    (false, Some(1)) => Left::Noted,
+                    (false, None) => Left::Nothing,
+                    other => panic!("{other:?}"),
+                };
+                states.push(left);
+                ringpipe::collect(&[folder.path().into()], false).unwrap();
+                let stays = matches!(left, Left::Whole | Left::Nameless);
+                assert_eq!(segment().is_some(), stays, "{left:?}");
+                if let Some(id) = segment() {
+                    let ring = Ring::<u64>::open(id).unwrap();
+                    assert_eq!(ring.consumer().unwrap().pop(), Ok(7));
+                    drop(ring);
+                    let name = if left == Left::Whole {
+                        Name::from(&path)
+                    } else {
+                        id.into()
+                    };
+                    ringpipe::remove(name).unwrap();
+                }
+                make();
+            },
+        );
+        states.dedup();
+        let expected = [Left::Whole, Left::Nameless, Left::Noted, Left::Nothing];
+        assert_eq!(states, expected);
+        ringpipe::remove(&path).unwrap();
+    });
+}
+
+#[test]
+fn the_second_of_two_removers_takes_no_note_back() {
+    apart(|| {
+        let folder = folder();
+        let path = folder.path().join("ring");
+        let mut running = true;
+        for halts in 0.. {
+            if !running {
+                break;
+            }
+            let ring = Ring::<u64>::create(&path, 4).unwrap();
+            let mut second = Stepped::new(|| {
+                let _ = ringpipe::remove(&path);
+            });
+            running = (0..=halts).all(|_| second.step());
+            // While that one holds the lock, another only waits for it.
+            let file = File::open(&path);
+            if file.map_or(true, |file| file.try_lock().is_ok()) {
+                let removed = ringpipe::remove(&path);
+                // It may be this one that came too late.
+                let fit = matches!(removed, Ok(()) | Err(Error::NotFound { .. }));
+                assert!(fit, "{removed:?}");
+            }
+            if running {
+                second.finish();
+            }
+            assert!(ring.is_removed());
+            assert_eq!(Raw::attach(id_of(&ring)).number(NOTE, 4), 1);
+            assert_eq!(ring.status().unwrap().unwrap().state, RingState::Removed);
+        }
+    });
+}
+
+#[test]
+fn a_ring_whose_creator_was_killed_can_be_renamed() {
+    apart(|| {
+        let folder = folder();
+        let [path, moved] = ["ring", "moved"].map(|name| folder.path().join(name));
+        let mut named = 0;
+        killed_everywhere(
+            || forget(Ring::<u64>::create(&path, 4).unwrap()),
+            |_| {
+                if path.exists() {
+                    named += 1;
+                    fs::rename(&path, &moved).unwrap();
+                    assert_eq!(ringpipe::collect(&[], false).unwrap(), []);
+                    assert!(Ring::<u64>::open(&moved).is_ok());
+                    ringpipe::remove(&moved).unwrap();
+                }
+                for id in segments() {
+                    let _ = sysv::shmctl_rmid(ShmId::from_raw(id));
+                }
+                for id in sets() {
+                    let _ = sysv::semctl_rmid(SemId::from_raw(id));
+                }
+            },
+        );
+        assert!(named > 1, "{named}");
+    });
+}
+
+/// Whether a process has a file open that lies in `folder` and has no name.
+fn has_unnamed_file(child: i32, folder: &Path) -> bool {
+    let files = fs::read_dir(format!("/proc/{child}/fd")).unwrap();
+    let mut targets = files.filter_map(|file| fs::read_link(file.unwrap().path()).ok());
+    targets.any(|target| {
+        let unnamed = target.as_os_str().as_bytes().ends_with(b" (deleted)");
+        unnamed && target.parent() == Some(folder)
+    })
+}
+
+#[test]
+fn a_name_is_given_in_the_folder_in_which_it_was_made() {
+    apart(|| {
+        let folder = folder();
+        let [here, there] = ["here", "there"].map(|name| folder.path().join(name));
+        let path = here.join("ring");
+        let (mut running, mut begun) = (true, 0);
+        for halts in 0.. {
+            if !running {
+                break;
+            }
+            fs::create_dir(&here).unwrap();
+            let mut creator = Stepped::new(|| drop(Ring::<u64>::create(&path, 4)));
+            running = (0..=halts).all(|_| creator.step());
+            let unnamed = running && has_unnamed_file(creator.pid(), &here);
+            let had_name = path.exists();
+            fs::rename(&here, &there).unwrap();
+            fs::create_dir(&here).unwrap();
+            if running {
+                creator.finish();
+            }
+            if unnamed && !had_name {
+                begun += 1;
+                assert!(!path.exists(), "it came into another folder");
+                assert!(there.join("ring").exists());
+            }
+            fs::remove_dir_all(&here).unwrap();
+            fs::remove_dir_all(&there).unwrap();
+            for id in segments() {
+                ringpipe::remove(ShmId::from_raw(id)).unwrap();
+            }
+        }
+        if begun == 0 {
+            skipped("the file system has no unnamed files");
+        }
     });
 }

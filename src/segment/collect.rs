@@ -28,7 +28,7 @@ use crate::sys::{Errno, proc};
 pub enum Garbage {
     /// A ring whose creator was killed before it was ready.
     HalfMade(ShmId),
-    /// A ring whose name was taken away by a remover that did not live to finish, and that nobody is attached to.
+    /// A ring whose name was taken away by a remover that was killed after it had noted that, and that nobody is attached to.
     Removed(ShmId),
     /// An empty ring that nobody is attached to and no name leads to.
     Nameless(ShmId),
@@ -63,7 +63,7 @@ const GRACE: Duration = Duration::from_secs(300);
 
 /// Removes what is dead, and nothing else; with `dry_run` it only tells.
 ///
-/// That is: half-made rings that nobody is attached to; rings without users whose removal was begun; rings without
+/// That is: half-made rings that nobody is attached to; rings without users that are noted as removed; rings without
 /// items, users and name; semaphore sets of rings that are gone; and, among `paths` and the files in the folders among
 /// them, names of rings that are gone. A ring with items in it that nobody has removed stays, whoever has died; what a
 /// dead consumer had in hand and is to be delivered again counts among them, and so does all that an mpmc ring of more than
@@ -162,13 +162,15 @@ fn judge(
         Some(_) => way_to(region, facts, known)?,
         None => way_unseen(region),
     };
-    // Relaxed: a note. A remover that was killed before it came to the name has removed nothing.
+    // Relaxed: a note.
     let noted = &region.header().control.roster.removed;
     let noted = noted.load(Ordering::Relaxed);
     let empty = is_empty(region, facts);
     Ok(match (noted, way) {
         (_, Way::Leads) => None,
+        // Noted when the name was gone: the removal was meant, items or not.
         (note::REMOVED, _) => Some(Garbage::Removed(id)),
+        // Noted until right before it gets a file.
         (note::UNNAMED, _) if empty => Some(Garbage::HalfMade(id)),
         (_, Way::None) if empty => Some(Garbage::Nameless(id)),
         (_, Way::Elsewhere) if empty && is_unused(facts, grace) => Some(Garbage::Nameless(id)),

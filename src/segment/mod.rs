@@ -37,11 +37,11 @@ use crate::sys::{Errno, proc};
 
 /// What the header's `removed` says.
 mod note {
-    /// Nothing is known against the name.
+    /// A file with its record may exist. A key's ring and a private one never had another note.
     pub(super) const NAMED: u32 = 0;
-    /// The name was taken away, or is about to be.
+    /// The name was taken away, by somebody who meant to remove the ring.
     pub(super) const REMOVED: u32 = 1;
-    /// The creator has not come to giving it a name.
+    /// The creator has not begun to give it a name: no file leads to it.
     pub(super) const UNNAMED: u32 = 2;
 }
 

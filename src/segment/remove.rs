@@ -68,16 +68,13 @@ fn remove_path(name: &Name, path: &Path, cookie: Option<[u64; 2]>) -> Result<(),
         return clear_stale(path, Links::Follow);
     }
     doomed.check_permission(name)?;
-    // The note first, then the name: killed in between, a ring that a collector knows for a removed one stays, not a
-    // name without a ring.
-    doomed.note(note::REMOVED);
-    match withdraw(name, path, &record, Links::Follow, "remove") {
-        Ok(true) => doomed.remove(name),
-        kept => {
-            doomed.note(note::NAMED);
-            kept.and(Err(Error::NotFound { name: name.clone() }))
-        }
+    if !withdraw(name, path, &record, Links::Follow, "remove")? {
+        return Err(Error::NotFound { name: name.clone() });
     }
+    // After the name: a collector that finds the note takes the ring with what is in it. A remover
+    // killed before it leaves a ring without a name, which stays if it holds items.
+    doomed.note_removal();
+    doomed.remove(name)
 }
 
 /// Removes a segment that holds a ring, finished or not; refuses any other.
@@ -142,16 +139,17 @@ impl Doomed {
             Ok(()) | Err(Errno::EINVAL | Errno::EIDRM) => {}
             Err(errno) => return Err(limits::of_call("shmctl(IPC_RMID)", name, "remove", errno)),
         }
-        self.note(note::REMOVED);
+        self.note_removal();
         Ok(())
     }
 
-    /// Leaves a note of the removal in the header, where that may be written.
-    fn note(&self, note: u32) {
+    /// Notes in the header, where that may be written, that the name is gone and that this was meant.
+    /// Nothing takes it back.
+    fn note_removal(&self) {
         if let (Some(region), Ok(_), true) = (&self.region, self.read(), self.writable) {
             // Relaxed: for people and for slow paths.
             let roster = &region.header().control.roster;
-            roster.removed.store(note, Ordering::Relaxed);
+            roster.removed.store(note::REMOVED, Ordering::Relaxed);
         }
     }
 }
