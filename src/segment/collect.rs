@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, io, process};
 
 use super::rendezvous::{self, Found};
-use super::{kind, limits, note, open, participants, remove, stat};
+use super::{Trust, kind, limits, note, open, participants, remove, stat};
 use crate::error::Error;
 use crate::memory::{Facts, Region};
 use crate::name::Name;
@@ -131,7 +131,13 @@ fn nameless(id: ShmId, grace: Option<Duration>) -> io::Result<Option<Garbage>> {
     if known.nattch > 0 || known.key != Key::PRIVATE {
         return Ok(None);
     }
-    let attached = open::attach(&Name::Id(id), id, &known, ShmAtFlags::READ_ONLY);
+    let attached = open::attach(
+        &Name::Id(id),
+        id,
+        &known,
+        ShmAtFlags::READ_ONLY,
+        Trust::Look,
+    );
     let Ok(Some(region)) = attached else {
         return Ok(None);
     };

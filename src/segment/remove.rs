@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::rendezvous::{self, Found, Record};
-use super::{Segment, limits, note, open, stat};
+use super::{Segment, Trust, limits, note, open, stat};
 use crate::error::Error;
 use crate::memory::{Facts, Region, Unfit};
 use crate::name::Name;
@@ -100,14 +100,16 @@ struct Doomed {
 impl Doomed {
     fn attach(name: &Name, id: ShmId) -> Result<Self, Error> {
         let known = open::account(name, id)?;
-        let (attached, writable) = match open::attach(name, id, &known, ShmAtFlags::empty()) {
-            // Removing is the owner's right, whatever the mode says.
-            Err(Error::PermissionDenied { .. }) => {
-                let attached = open::attach(name, id, &known, ShmAtFlags::READ_ONLY);
-                (attached, false)
-            }
-            attached => (attached, true),
-        };
+        let (attached, writable) =
+            match open::attach(name, id, &known, ShmAtFlags::empty(), Trust::Look) {
+                // Removing is the owner's right, whatever the mode says.
+                Err(Error::PermissionDenied { .. }) => {
+                    let attached =
+                        open::attach(name, id, &known, ShmAtFlags::READ_ONLY, Trust::Look);
+                    (attached, false)
+                }
+                attached => (attached, true),
+            };
         Ok(Self {
             id,
             region: attached?,
@@ -194,7 +196,13 @@ pub(super) fn is_stale(record: &Record) -> std::io::Result<bool> {
     let name = Name::Id(record.segment);
     // With another cookie, another segment has taken over the id. With that cookie it is the one, however corrupt, and is
     // left for people to see.
-    let attached = open::attach(&name, record.segment, &known, ShmAtFlags::READ_ONLY);
+    let attached = open::attach(
+        &name,
+        record.segment,
+        &known,
+        ShmAtFlags::READ_ONLY,
+        Trust::Look,
+    );
     Ok(match attached {
         Ok(region) => !open::holds(region.as_ref(), record.cookie),
         Err(_) => false, // not ours to judge
@@ -218,7 +226,13 @@ pub(super) fn is_half_made(id: ShmId) -> bool {
     let Ok(Some(known)) = stat(id) else {
         return false;
     };
-    let attached = open::attach(&Name::Id(id), id, &known, ShmAtFlags::READ_ONLY);
+    let attached = open::attach(
+        &Name::Id(id),
+        id,
+        &known,
+        ShmAtFlags::READ_ONLY,
+        Trust::Look,
+    );
     matches!(attached, Ok(Some(region)) if is_abandoned(id, &region))
 }
 
