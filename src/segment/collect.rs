@@ -16,7 +16,7 @@ use crate::parking::Semaphores;
 use crate::ring::many::outside;
 use crate::ring::{self, DeadConsumer};
 use crate::sync::{Arc, Ordering};
-use crate::sys::file::Links;
+use crate::sys::file::{Folder, Links};
 use crate::sys::key::Key;
 use crate::sys::sem::{self, SemId};
 use crate::sys::shm::{self, ShmAtFlags, ShmId, ShmStat};
@@ -70,8 +70,8 @@ const GRACE: Duration = Duration::from_secs(300);
 /// 16,777,216 slots may hold.
 ///
 /// A file that was renamed still leads to its ring, and nobody can tell where it is now. So an empty ring whose path
-/// leads elsewhere is taken only when no role of it was taken or given up for five minutes; and never by creation
-/// itself, which collects where a limit is reached.
+/// leads elsewhere is taken only when no role of it was taken or given up for five minutes, by the clock less what it was
+/// set forward since the ring was made; and never by creation itself, which collects where a limit is reached.
 ///
 /// A path in a header is looked at only if the calling user made the ring and no other user may write
 /// to it. An empty ring of another user, or one that a group may write to, stays when its file is
@@ -179,7 +179,9 @@ fn judge(
         // Noted until right before it gets a file.
         (note::UNNAMED, _) if empty => Some(Garbage::HalfMade(id)),
         (_, Way::None) if empty => Some(Garbage::Nameless(id)),
-        (_, Way::Elsewhere) if empty && is_unused(facts, grace) => Some(Garbage::Nameless(id)),
+        (_, Way::Elsewhere) if empty && is_unused(region, facts, grace) => {
+            Some(Garbage::Nameless(id))
+        }
         _ => None,
     })
 }
@@ -200,16 +202,51 @@ fn is_empty(region: &Arc<Region>, facts: &Facts) -> bool {
 }
 
 /// Whether no role was taken or given up for so long; its creation counts as well.
-fn is_unused(facts: &Facts, grace: Option<Duration>) -> bool {
-    let Some(grace) = grace else {
-        return false;
-    };
+fn is_unused(region: &Region, facts: &Facts, grace: Option<Duration>) -> bool {
     let set = SemId::from_raw(facts.sem_id);
     let used = sem::semctl_stat(set).map_or(0, |stat| stat.otime.max(stat.ctime));
-    let used = Duration::from_secs(used.try_into().unwrap_or(0));
-    // A clock that was set back makes it look used in the future: then it stays.
+    // Relaxed: a note.
+    let made = region.header().uptime.load(Ordering::Relaxed);
+    let clocks = Clocks {
+        made: (facts.created, made),
+        used: used.try_into().unwrap_or(0),
+        now: (wall_clock(), proc::uptime()),
+    };
+    grace.is_some_and(|grace| clocks.idle() >= Some(grace))
+}
+
+fn wall_clock() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.is_ok_and(|now| now.checked_sub(used).is_some_and(|idle| idle >= grace))
+    now.map_or(0, |now| now.as_secs())
+}
+
+/// Times in seconds. The kernel notes uses by the wall clock, which can be set; uptime cannot.
+struct Clocks {
+    /// When the ring was made: wall clock, uptime (0 if unknown).
+    made: (u64, u64),
+    /// The last use, by the wall clock.
+    used: u64,
+    now: (u64, u64),
+}
+
+impl Clocks {
+    /// How long the ring has not been used at least; `None` if that cannot be told.
+    ///
+    /// If the wall clock was set forward since the ring was made, that much may be missing. A clock that
+    /// was set back makes the ring look used in the future, or even made there.
+    fn idle(&self) -> Option<Duration> {
+        /// Both clocks are read in whole seconds.
+        const ROUNDING: u64 = 2;
+        let made = Some(self.made.1).filter(|made| *made > 0)?;
+        let age = self.now.1.checked_sub(made)?;
+        let by_wall = self.now.0.checked_sub(self.made.0)?;
+        let jump = match by_wall.saturating_sub(age) {
+            0..=ROUNDING => 0,
+            jump => jump,
+        };
+        let idle = self.now.0.checked_sub(self.used)?.checked_sub(jump)?;
+        Some(Duration::from_secs(idle.min(age)))
+    }
 }
 
 /// Whether a path leads to a ring.
@@ -237,16 +274,24 @@ fn way_unseen(region: &Region) -> Way {
 /// A path that another user wrote is not even walked: on the way, or at its end, may be what makes
 /// a collector wait, or has effects.
 fn way_to(region: &Region, facts: &Facts, known: &ShmStat) -> io::Result<Way> {
-    let (path, mount) = region.header().name();
+    let (path, scope) = region.header().name();
     let path = PathBuf::from(OsString::from_vec(path));
     if path.as_os_str().is_empty() {
         return Ok(Way::None);
     }
-    let here = || Ok::<_, io::Error>(mount == proc::mount_namespace()?);
-    if !is_ours_alone(known) || !here()? || !rendezvous::folder_of(&path).is_dir() {
+    let Some(name) = path.file_name() else {
+        return Ok(Way::Unknown);
+    };
+    if !is_ours_alone(known) || scope.mount != proc::mount_namespace()? {
         return Ok(Way::Unknown);
     }
-    let Some(file) = rendezvous::find(&path, Links::Refuse)? else {
+    // The inode of a namespace that has ended is given to another one: so the folder, too, must be the
+    // one in which the file was linked.
+    let folder = match Folder::hold(rendezvous::folder_of(&path)) {
+        Ok(folder) if folder.id()? == scope.folder => folder,
+        _ => return Ok(Way::Unknown),
+    };
+    let Some(file) = rendezvous::find(&folder.inside(name), Links::Refuse)? else {
         return Ok(Way::Elsewhere);
     };
     // Not what was put there: a collector neither follows a link nor reads what another user owns.
@@ -361,5 +406,45 @@ mod tests {
         fs::remove_file(&path).unwrap();
         assert!(!taken(None, 20) && !taken(Some(GRACE), 20));
         assert!(taken(Some(Duration::ZERO), 10_000));
+    }
+
+    #[test]
+    fn a_ring_whose_folder_was_replaced_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let [here, there] = ["here", "there"].map(|name| folder.path().join(name));
+        fs::create_dir(&here).unwrap();
+        let ring = Ring::<u8>::create(here.join("ring"), 1).unwrap();
+        let Some(Name::Id(id)) = ring.id() else {
+            panic!("it has an id");
+        };
+        drop(ring);
+        let _removed = Removed(id);
+        fs::rename(&here, &there).unwrap();
+        fs::create_dir(&here).unwrap();
+        for _ in 0..200 {
+            std::thread::sleep(Duration::from_millis(1));
+            let found = sweep(&[], true, Some(Duration::ZERO)).unwrap();
+            assert!(!found.contains(&Garbage::Nameless(id)));
+        }
+        assert_eq!(Ring::<u8>::open(there.join("ring")).unwrap().capacity(), 1);
+    }
+
+    #[test]
+    fn idle_time_leaves_out_what_the_clock_was_set_forward() {
+        let idle = |made, used, now| Clocks { made, used, now }.idle().map(|idle| idle.as_secs());
+        assert_eq!(idle((1000, 50), 1400, (2000, 1050)), Some(600));
+        // The clocks need not tick together.
+        assert_eq!(idle((1000, 50), 1400, (2000, 1048)), Some(600));
+        // Set forward by 500 seconds, or from 1970 to a date: most, or all, of it was no time.
+        assert_eq!(idle((1000, 50), 1400, (2500, 1050)), Some(600));
+        assert_eq!(idle((20, 20), 30, (1_800_000_000, 60)), Some(30));
+        assert_eq!(idle((1000, 50), 1400, (1900, 60)), None);
+        // No more than its age, whatever the clock says.
+        assert_eq!(idle((1000, 50), 200, (1100, 150)), Some(100));
+        // Set back; and a ring that says nothing of its age, or of one that cannot be.
+        assert_eq!(idle((1000, 50), 1400, (900, 1050)), None);
+        assert_eq!(idle((1000, 50), 1400, (1300, 1050)), None);
+        assert_eq!(idle((1000, 0), 1400, (2000, 1050)), None);
+        assert_eq!(idle((1000, 2000), 1400, (2000, 1050)), None);
     }
 }

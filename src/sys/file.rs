@@ -158,6 +158,11 @@ impl Folder {
         Ok(linkat(AT_FDCWD, &held(file), &self.0, name, follow)?)
     }
 
+    /// Its device and inode.
+    pub(crate) fn id(&self) -> io::Result<[u64; 2]> {
+        self.0.metadata().map(|folder| [folder.dev(), folder.ino()])
+    }
+
     /// A path to something in it.
     pub(crate) fn inside(&self, name: &OsStr) -> PathBuf {
         held(&self.0).join(name)
