@@ -421,6 +421,8 @@ fn a_killed_removal_leaves_a_whole_ring_or_a_nameless_one() {
                 make();
             },
         );
+        let nameless = states.iter().filter(|left| **left == Left::Nameless);
+        assert_eq!(nameless.count(), 1, "at one moment alone");
         states.dedup();
         let expected = [Left::Whole, Left::Nameless, Left::Noted, Left::Nothing];
         assert_eq!(states, expected);

@@ -4,7 +4,7 @@
 //! frees the memory with the last of them. The semaphore set, which the kernel would free at once,
 //! is left to the last one out (see [`Region::with_farewell`](crate::memory::Region)).
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::rendezvous::{self, Found, Record};
@@ -68,12 +68,13 @@ fn remove_path(name: &Name, path: &Path, cookie: Option<[u64; 2]>) -> Result<(),
         return clear_stale(path, Links::Follow);
     }
     doomed.check_permission(name)?;
-    if !withdraw(name, path, &record, Links::Follow, "remove")? {
+    // The note comes after the name: a collector that finds it takes the ring with what is in it. A
+    // remover killed before it leaves a ring without a name, which stays if it holds items.
+    let noted = || doomed.note_removal();
+    let withdrawn = rendezvous::withdraw(path, &record, Links::Follow, noted);
+    if !withdrawn.map_err(|source| not_withdrawn(name, path, "remove", source))? {
         return Err(Error::NotFound { name: name.clone() });
     }
-    // After the name: a collector that finds the note takes the ring with what is in it. A remover
-    // killed before it leaves a ring without a name, which stays if it holds items.
-    doomed.note_removal();
     doomed.remove(name)
 }
 
@@ -156,18 +157,12 @@ impl Doomed {
     }
 }
 
-/// Takes the name away if it still leads to `record`; says in an error what was to be done.
-fn withdraw(
-    name: &Name,
-    path: &Path,
-    record: &Record,
-    links: Links,
-    action: &'static str,
-) -> Result<bool, Error> {
-    rendezvous::withdraw(path, record, links).map_err(|source| match source.kind() {
+/// Why a name could not be taken away.
+fn not_withdrawn(name: &Name, path: &Path, action: &'static str, source: io::Error) -> Error {
+    match source.kind() {
         ErrorKind::WouldBlock => super::of_file(path, "lock", source),
         _ => super::of_guarded_file(name, path, action, source),
-    })
+    }
 }
 
 /// Takes the name away if it is provably stale: of an earlier boot, or of a segment of this boot and namespace that is gone.
@@ -177,7 +172,8 @@ pub(super) fn clear_stale(path: &Path, links: Links) -> Result<(), Error> {
     };
     if is_stale(&record).unwrap_or(false) {
         let name = Name::Path(path.to_owned());
-        withdraw(&name, path, &record, links, "replace the stale name")?;
+        rendezvous::withdraw(path, &record, links, || ())
+            .map_err(|source| not_withdrawn(&name, path, "replace the stale name", source))?;
     }
     Ok(())
 }

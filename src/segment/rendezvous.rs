@@ -194,7 +194,13 @@ fn write_record(mut file: &File, record: &Record, access: &Access) -> io::Result
 ///
 /// Under a lock on the file, so that two processes that both found a stale name cannot take away the
 /// fresh one that a third has put there meanwhile. `WouldBlock` when somebody does not let go of such a lock.
-pub(crate) fn withdraw(path: &Path, record: &Record, links: Links) -> io::Result<bool> {
+/// `done` is called right after the name is gone, before the lock is.
+pub(crate) fn withdraw(
+    path: &Path,
+    record: &Record,
+    links: Links,
+    done: impl FnOnce(),
+) -> io::Result<bool> {
     let Some(name) = path.file_name() else {
         return Ok(false);
     };
@@ -211,6 +217,7 @@ pub(crate) fn withdraw(path: &Path, record: &Record, links: Links) -> io::Result
         return Ok(false);
     }
     folder.unlink(name)?;
+    done();
     Ok(true)
 }
 
@@ -300,9 +307,15 @@ mod tests {
             cookie: [0, 0],
             ..record()
         };
-        assert!(!withdraw(&path, &other, Links::Follow).unwrap());
-        assert!(withdraw(&path, &record(), Links::Follow).unwrap());
-        assert!(!withdraw(&path, &record(), Links::Follow).unwrap());
+        let withdraw = |record| {
+            let mut gone = false;
+            let withdrawn = withdraw(&path, &record, Links::Follow, || gone = true).unwrap();
+            assert_eq!(withdrawn, gone);
+            withdrawn
+        };
+        assert!(!withdraw(other));
+        assert!(withdraw(record()));
+        assert!(!withdraw(record()));
         assert!(matches!(
             read(&path, Links::Follow).unwrap(),
             Found::Nothing
