@@ -30,7 +30,7 @@ pub(crate) struct Roster {
     /// Holders that were found dead, for `stat`.
     pub(crate) producer_deaths: AtomicU32,
     pub(crate) consumer_deaths: AtomicU32,
-    /// 1 once the ring's name was taken away in good order; 2 until its creator begins to give it one.
+    /// 1 once the ring's name was taken away in good order; 2 until its creator begins to name it.
     pub(crate) removed: AtomicU32,
 }
 
@@ -426,7 +426,8 @@ mod whole {
                 .store(narrow(path.len()), Ordering::Relaxed);
         }
 
-        /// The stored path and where it is one; empty where there is none. As untrusted as all that a peer can write.
+        /// The stored path and where it is one; empty where there is none. As untrusted as all that a
+        /// peer can write.
         pub(crate) fn name(&self) -> (Vec<u8>, PathScope) {
             let len = self.identity.name_len.load(Ordering::Relaxed) as usize;
             let bytes = self.name.get(..len).unwrap_or_default();

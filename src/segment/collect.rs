@@ -28,7 +28,8 @@ use crate::sys::{Errno, proc};
 pub enum Garbage {
     /// A ring whose creator was killed before it was ready.
     HalfMade(ShmId),
-    /// A ring whose name was taken away by a remover that was killed after it had noted that, and that nobody is attached to.
+    /// A ring whose remover was killed after it had taken the name away and noted that, and that nobody
+    /// is attached to.
     Removed(ShmId),
     /// An empty ring that nobody is attached to and no name leads to.
     Nameless(ShmId),
@@ -63,15 +64,16 @@ const GRACE: Duration = Duration::from_secs(300);
 
 /// Removes what is dead, and nothing else; with `dry_run` it only tells.
 ///
-/// That is: half-made rings that nobody is attached to; rings without users that are noted as removed; rings without
-/// items, users and name; semaphore sets of rings that are gone; and, among `paths` and the files in the folders among
-/// them, names of rings that are gone. A ring with items in it that nobody has removed stays, whoever has died; what a
+/// That is: half-made rings that nobody is attached to; rings without users that are noted as removed;
+/// rings without items, users and name; semaphore sets of rings that are gone; and, among `paths` and the
+/// files in the folders among them, names of rings that are gone. A ring with items in it that nobody has removed stays, whoever has died; what a
 /// dead consumer had in hand and is to be delivered again counts among them, and so does all that an mpmc ring of more than
 /// 16,777,216 slots may hold.
 ///
-/// A file that was renamed still leads to its ring, and nobody can tell where it is now. So an empty ring whose path
-/// leads elsewhere is taken only when no role of it was taken or given up for five minutes, by the clock less what it was
-/// set forward since the ring was made; and never by creation itself, which collects where a limit is reached.
+/// A file that was renamed still leads to its ring, and nobody can tell where it is now. So an empty ring
+/// whose path leads elsewhere is taken only when no role of it was taken or given up for five minutes, not
+/// counting what the clock was set forward since the ring was made; and never by creation itself, which
+/// collects where a limit is reached.
 ///
 /// A path in a header is looked at only if the calling user made the ring and no other user may write
 /// to it. An empty ring of another user, or one that a group may write to, stays when its file is

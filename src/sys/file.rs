@@ -152,7 +152,7 @@ impl Folder {
             .open(held(&self.0))
     }
 
-    /// Gives a file from [`Folder::open_unnamed`] a name in it, unless it is taken (`EEXIST`). linkat(2).
+    /// Gives a file from [`Folder::open_unnamed`] a name, unless it is taken (`EEXIST`). linkat(2).
     pub(crate) fn link_unnamed(&self, file: &File, name: &OsStr) -> io::Result<()> {
         let follow = AtFlags::AT_SYMLINK_FOLLOW;
         Ok(linkat(AT_FDCWD, &held(file), &self.0, name, follow)?)

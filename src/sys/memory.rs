@@ -55,7 +55,7 @@ pub(crate) fn is_huge(mapping: &Mapping) -> bool {
         .is_none_or(|size| size << 10 > ORDINARY_PAGE)
 }
 
-/// The size of an ordinary page.
+/// Bytes of an ordinary page.
 const ORDINARY_PAGE: u64 = 4096;
 
 /// The kinds of advice that change neither the content nor the access of any page.

@@ -320,8 +320,8 @@ fn a_receiver_without_a_reader_ends_quietly_and_keeps_all() {
     assert!(rest.out.len() >= data.len() - (64 << 10));
 }
 
-/// The receiver is held while it removes the ring: there it locks the file, which the test has locked before. The name
-/// still leads to the ring then, so who comes is one of its senders.
+/// The receiver is held while it removes the ring: there it locks the file, which the test has locked
+/// before. The name still leads to the ring then, so a sender that comes is one of this ring's.
 #[test]
 fn a_sender_that_comes_while_the_ring_is_removed_loses_nothing() {
     let case = Case::new();
@@ -332,7 +332,8 @@ fn a_sender_that_comes_while_the_ring_is_removed_loses_nothing() {
     lock.lock().unwrap();
     let first = case.start_fed(&["send", &ring], case.input(b"one"));
     assert_eq!(first.wait().code, Some(0));
-    thread::sleep(Duration::from_millis(100)); // for the receiver to find the end, and to come to the lock
+    // For the receiver to find the end, and to come to the lock.
+    thread::sleep(Duration::from_millis(100));
     assert_eq!(case.stat()["state"], "ready");
     let second = case.start_fed(&["send", &ring], case.input(b"two"));
     until(|| case.stat()["producer"]["holders"] == 2);
