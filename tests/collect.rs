@@ -1,5 +1,5 @@
-//! What collectors and openers do about paths and files that others have put in their way, and about
-//! what killed creators and removers have left.
+//! What collectors and openers do about paths and files that others have put in their way, and
+//! about what killed creators and removers have left.
 //!
 //! Every test is in a process and an IPC namespace of its own.
 #![allow(missing_docs)]
@@ -73,7 +73,8 @@ impl Opened {
     }
 }
 
-/// A process that holds a write lease on a file: an ordinary open(2) waits for it, for up to 45 seconds.
+/// A process that holds a write lease on a file: an ordinary open(2) waits for it, for up to 45
+/// seconds.
 fn leased(path: &Path) -> Child {
     let held = Shared::new();
     let holder = forked(|| {

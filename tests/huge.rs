@@ -1,5 +1,5 @@
-//! Rings of huge pages. Their maker can take a page away while another process looks at it, which ends
-//! that process (SIGBUS).
+//! Rings of huge pages. Their maker can take a page away while another process looks at it, which
+//! ends that process (SIGBUS).
 //!
 //! Needs root, who reserves a few pages and gives them back.
 #![allow(missing_docs)]

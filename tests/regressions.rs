@@ -270,8 +270,8 @@ fn whoever_could_read_a_name_kept_others_from_removing_it() {
     ringpipe::remove(place.path()).unwrap();
 }
 
-/// It may stay, to be removed by its id, at one moment alone: when the remover has unlinked the name and not
-/// noted that yet.
+/// It may stay, to be removed by its id, at one moment alone: when the remover has unlinked the
+/// name and not noted that yet.
 #[test]
 fn a_ring_with_items_whose_remover_was_killed_stayed_for_ever() {
     apart(|| {

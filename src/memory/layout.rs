@@ -426,8 +426,8 @@ mod whole {
                 .store(narrow(path.len()), Ordering::Relaxed);
         }
 
-        /// The stored path and where it is one; empty where there is none. As untrusted as all that a
-        /// peer can write.
+        /// The stored path and where it is one; empty where there is none. As untrusted as all that
+        /// a peer can write.
         pub(crate) fn name(&self) -> (Vec<u8>, PathScope) {
             let len = self.identity.name_len.load(Ordering::Relaxed) as usize;
             let bytes = self.name.get(..len).unwrap_or_default();

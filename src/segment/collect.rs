@@ -28,8 +28,8 @@ use crate::sys::{Errno, proc};
 pub enum Garbage {
     /// A ring whose creator was killed before it was ready.
     HalfMade(ShmId),
-    /// A ring whose remover was killed after it had taken the name away and noted that, and that nobody
-    /// is attached to.
+    /// A ring whose remover was killed after it had taken the name away and noted that, and that
+    /// nobody is attached to.
     Removed(ShmId),
     /// An empty ring that nobody is attached to and no name leads to.
     Nameless(ShmId),
@@ -64,20 +64,21 @@ const GRACE: Duration = Duration::from_secs(300);
 
 /// Removes what is dead, and nothing else; with `dry_run` it only tells.
 ///
-/// That is: half-made rings that nobody is attached to; rings without users that are noted as removed;
-/// rings without items, users and name; semaphore sets of rings that are gone; and, among `paths` and the
-/// files in the folders among them, names of rings that are gone. A ring with items in it that nobody has removed stays, whoever has died; what a
-/// dead consumer had in hand and is to be delivered again counts among them, and so does all that an mpmc ring of more than
+/// That is: half-made rings that nobody is attached to; rings without users that are noted as
+/// removed; rings without items, users and name; semaphore sets of rings that are gone; and, among
+/// `paths` and the files in the folders among them, names of rings that are gone. A ring with items
+/// in it that nobody has removed stays, whoever has died; what a dead consumer had in hand and is
+/// to be delivered again counts among them, and so does all that an mpmc ring of more than
 /// 16,777,216 slots may hold.
 ///
-/// A file that was renamed still leads to its ring, and nobody can tell where it is now. So an empty ring
-/// whose path leads elsewhere is taken only when no role of it was taken or given up for five minutes, not
-/// counting what the clock was set forward since the ring was made; and never by creation itself, which
-/// collects where a limit is reached.
+/// A file that was renamed still leads to its ring, and nobody can tell where it is now. So an
+/// empty ring whose path leads elsewhere is taken only when no role of it was taken or given up for
+/// five minutes, not counting what the clock was set forward since the ring was made; and never by
+/// creation itself, which collects where a limit is reached.
 ///
-/// A path in a header is looked at only if the calling user made the ring and no other user may write
-/// to it. An empty ring of another user, or one that a group may write to, stays when its file is
-/// gone, for [`remove()`](crate::remove()) by its id.
+/// A path in a header is looked at only if the calling user made the ring and no other user may
+/// write to it. An empty ring of another user, or one that a group may write to, stays when its
+/// file is gone, for [`remove()`](crate::remove()) by its id.
 ///
 /// # Errors
 ///
@@ -234,8 +235,8 @@ struct Clocks {
 impl Clocks {
     /// How long the ring has not been used at least; `None` if that cannot be told.
     ///
-    /// If the wall clock was set forward since the ring was made, that much may be missing. A clock that
-    /// was set back makes the ring look used in the future, or even made there.
+    /// If the wall clock was set forward since the ring was made, that much may be missing. A clock
+    /// that was set back makes the ring look used in the future, or even made there.
     fn idle(&self) -> Option<Duration> {
         /// Both clocks are read in whole seconds.
         const ROUNDING: u64 = 2;
@@ -287,8 +288,8 @@ fn way_to(region: &Region, facts: &Facts, known: &ShmStat) -> io::Result<Way> {
     if !is_ours_alone(known) || scope.mount != proc::mount_namespace()? {
         return Ok(Way::Unknown);
     }
-    // The inode of a namespace that has ended is given to another one: so the folder, too, must be the
-    // one in which the file was linked.
+    // The inode of a namespace that has ended is given to another one: so the folder, too, must be
+    // the one in which the file was linked.
     let folder = match Folder::hold(rendezvous::folder_of(&path)) {
         Ok(folder) if folder.id()? == scope.folder => folder,
         _ => return Ok(Way::Unknown),

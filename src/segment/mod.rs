@@ -88,8 +88,8 @@ impl Trust {
 
     /// Refuses a segment of huge pages before any of them is touched, unless its maker is trusted.
     ///
-    /// A process that may write to it can give such a page back to the kernel and use it up elsewhere.
-    /// Then the next load from it is a signal (SIGBUS).
+    /// A process that may write to it can give such a page back to the kernel and use it up
+    /// elsewhere. Then the next load from it is a signal (SIGBUS).
     fn check_huge(self, name: &Name, id: ShmId, known: &ShmStat) -> Result<(), Error> {
         if self != Self::Look || known.cuid == proc::effective_uid() {
             return self.check(name, known);

@@ -146,8 +146,8 @@ impl Doomed {
         Ok(())
     }
 
-    /// Notes in the header, where that may be written, that the name is gone and that this was meant.
-    /// Nothing takes it back.
+    /// Notes in the header, where that may be written, that the name is gone and that this was
+    /// meant. Nothing takes it back.
     fn note_removal(&self) {
         if let (Some(region), Ok(_), true) = (&self.region, self.read(), self.writable) {
             // Relaxed: for people and for slow paths.

@@ -160,8 +160,8 @@ pub(crate) fn publish(
     }
 }
 
-/// The same by a file with a name of its own. A creator killed in here leaves that file, which leads to
-/// the ring as any other name would.
+/// The same by a file with a name of its own. A creator killed in here leaves that file, which
+/// leads to the ring as any other name would.
 fn link_temporary(
     folder: &Folder,
     name: &OsStr,

@@ -21,8 +21,8 @@ pub(crate) enum Links {
 
 /// A file that was found under a path and has not been opened. open(2), `O_PATH`.
 ///
-/// Opening has effects: a FIFO waits for a writer, a lease for its holder, and what opening a device
-/// does only its driver knows. So a file is looked at before it is opened.
+/// Opening has effects: a FIFO waits for a writer, a lease for its holder, and what opening a
+/// device does only its driver knows. So a file is looked at before it is opened.
 #[derive(Debug)]
 pub(crate) struct Unopened {
     file: File,

@@ -50,13 +50,9 @@ pub(crate) fn is_huge(mapping: &Mapping) -> bool {
     let all = fs::read_to_string("/proc/self/smaps").unwrap_or_default();
     let start = format!("{:x}-", mapping.as_ptr().addr());
     let mut lines = all.lines().skip_while(|line| !line.starts_with(&start));
-    let size = lines.find_map(|line| line.strip_prefix("KernelPageSize:"));
-    size.and_then(|size| size.trim().strip_suffix(" kB")?.parse::<u64>().ok())
-        .is_none_or(|size| size << 10 > ORDINARY_PAGE)
+    let flags = lines.find_map(|line| line.strip_prefix("VmFlags:"));
+    flags.is_none_or(|flags| flags.split(' ').any(|flag| flag == "ht"))
 }
-
-/// Bytes of an ordinary page.
-const ORDINARY_PAGE: u64 = 4096;
 
 /// The kinds of advice that change neither the content nor the access of any page.
 #[derive(Copy, Clone)]

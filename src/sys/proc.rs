@@ -89,7 +89,8 @@ fn unexpected(of: &str) -> io::Error {
     )
 }
 
-/// Seconds since the system was started. Nobody sets this clock, and it counts while the system sleeps.
+/// Seconds since the system was started. Nobody sets this clock, and it counts while the system
+/// sleeps.
 pub(crate) fn uptime() -> u64 {
     nanoseconds(libc::CLOCK_BOOTTIME) / 1_000_000_000
 }

@@ -320,8 +320,9 @@ fn a_receiver_without_a_reader_ends_quietly_and_keeps_all() {
     assert!(rest.out.len() >= data.len() - (64 << 10));
 }
 
-/// The receiver is held while it removes the ring: there it locks the file, which the test has locked
-/// before. The name still leads to the ring then, so a sender that comes is one of this ring's.
+/// The receiver is held while it removes the ring: there it locks the file, which the test has
+/// locked before. The name still leads to the ring then, so a sender that comes is one of this
+/// ring's.
 #[test]
 fn a_sender_that_comes_while_the_ring_is_removed_loses_nothing() {
     let case = Case::new();
