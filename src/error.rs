@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use crate::Name;
 use crate::parking::ParkFault;
 use crate::ring::{self, Role};
-use crate::sysv::Errno;
+use crate::sysv::{Errno, ShmId};
 
 /// Why a ring cannot be created, opened, attached to, inspected or removed.
 #[derive(Debug, thiserror::Error)]
@@ -162,6 +162,19 @@ pub enum Error {
         /// The effective user of this process.
         ours: u32,
     },
+    /// The ring is of huge pages and another user's: it is not looked at.
+    #[error(
+        "{name} is of huge pages and was made by uid {uid}, who can take them away from a process that looks at them, \
+         which ends it; look at it or remove it as that user, or remove it with `ipcrm -m {id}`"
+    )]
+    ForeignPages {
+        /// The name asked for.
+        name: Name,
+        /// Who made the ring.
+        uid: u32,
+        /// Its segment.
+        id: ShmId,
+    },
     /// A limit of the kernel is reached.
     #[error("{what} (now {limit} = {value}); {advice}")]
     Limit {
@@ -292,7 +305,7 @@ impl Error {
                 Errno::EINVAL
             }
             // As for a FIFO of another user in a folder like /tmp (fs.protected_fifos).
-            Self::ForeignOwner { .. } => Errno::EACCES,
+            Self::ForeignOwner { .. } | Self::ForeignPages { .. } => Errno::EACCES,
             Self::PermissionDenied { source, .. }
             | Self::Limit { source, .. }
             | Self::Call { source, .. } => *source,

@@ -186,6 +186,9 @@ impl<K: RingKind> Options<K> {
     }
 
     /// Whether the ring takes huge pages (SHM_HUGETLB), which somebody must have reserved. Of use to creators only.
+    ///
+    /// Whoever may write to such a ring can take its pages away, which ends the next process to
+    /// touch one (SIGBUS): give it a mode that only trusted users may write by.
     pub fn huge_pages(mut self, huge: bool) -> Self {
         self.pages.huge = huge;
         self

@@ -5,6 +5,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -163,8 +164,8 @@ fn every_field_of_the_identity_is_where_the_document_says() {
             .strip_prefix("cookie ")
             .unwrap();
         let half = |digits: &str| u64::from_str_radix(digits, 16).unwrap();
-        let mount =
-            std::os::unix::fs::MetadataExt::ino(&fs::metadata("/proc/thread-self/ns/mnt").unwrap());
+        let mount = fs::metadata("/proc/thread-self/ns/mnt").unwrap().ino();
+        let inside = fs::metadata(path.parent().unwrap()).unwrap();
         let name = path.as_os_str().as_encoded_bytes();
         let expected = BTreeMap::from([
             ("magic", u64::from_le_bytes(*b"RINGPIPE")),
@@ -186,6 +187,8 @@ fn every_field_of_the_identity_is_where_the_document_says() {
             ("name_len", name.len() as u64),
             ("ready", 0x5245_4459),
             ("mount", mount),
+            ("folder_device", inside.dev()),
+            ("folder_inode", inside.ino()),
         ]);
         for (field, expected) in expected {
             assert_eq!(value(&raw, field), expected, "{field}");
@@ -196,12 +199,19 @@ fn every_field_of_the_identity_is_where_the_document_says() {
             .as_secs();
         assert!((before..=after).contains(&value(&raw, "created")));
         assert_eq!(status.created, value(&raw, "created"));
+        let uptime = fs::read_to_string("/proc/uptime").unwrap();
+        let seconds: u64 = uptime.split('.').next().unwrap().parse().unwrap();
+        assert!(seconds.abs_diff(value(&raw, "uptime")) <= 1);
         let at = field("name").offset;
         assert_eq!(&raw.page()[at..at + name.len()], name);
         let unnamed = Options::new().create::<u8>(Name::Private).unwrap();
         let raw = Raw::attach(id_of(&unnamed));
         assert_eq!(value(&raw, "fingerprint"), 0xcbf2_9ce4_8422_2325);
         assert_eq!((value(&raw, "name_len"), value(&raw, "mount")), (0, 0));
+        assert_eq!(
+            (value(&raw, "folder_device"), value(&raw, "folder_inode")),
+            (0, 0)
+        );
         ringpipe::remove(&path).unwrap();
     });
 }
@@ -543,6 +553,8 @@ fn each_forged_field_is_found_out_or_harmless() {
         ("ready", &[1, 0x5245_4458, MAX], Corrupt),
         ("ready", &[0], NotReady),
         ("mount", &[0, MAX], Works),
+        ("folder_device", &[0, MAX], Works),
+        ("folder_inode", &[0, MAX], Works),
         ("participants", &[1, 511, 512, MAX], Corrupt),
         ("policy", &[1], Works),
         ("policy", &[2, MAX], Corrupt),
@@ -555,6 +567,7 @@ fn each_forged_field_is_found_out_or_harmless() {
         ("consumed", &[1, 4, 5, 1 << 63, MAX], Works),
         ("sleeping_consumers", &[1, 1 << 31, MAX], Works),
         ("sleeping_producers", &[1, 1 << 31, MAX], Works),
+        ("uptime", &[0, MAX], Works),
         ("name", &[0xff], Works),
         // Those of shared roles mean nothing to a ring of this kind.
         ("consumers_asleep", &[1, MAX], Works),

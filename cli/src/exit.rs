@@ -71,7 +71,9 @@ impl Exit {
             | Error::WrongVersion { .. }
             | Error::WrongType { .. }
             | Error::Corrupt { .. } => Self::Unfit,
-            Error::PermissionDenied { .. } | Error::ForeignOwner { .. } => Self::Denied,
+            Error::PermissionDenied { .. }
+            | Error::ForeignOwner { .. }
+            | Error::ForeignPages { .. } => Self::Denied,
             Error::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Self::Denied
             }

@@ -30,7 +30,7 @@ pub(crate) struct Roster {
     /// Holders that were found dead, for `stat`.
     pub(crate) producer_deaths: AtomicU32,
     pub(crate) consumer_deaths: AtomicU32,
-    /// 1 once the ring's name is taken away in good order, or is just about to be; 2 until a path leads to it.
+    /// 1 once the ring's name was taken away in good order; 2 until its creator begins to name it.
     pub(crate) removed: AtomicU32,
 }
 
@@ -119,6 +119,8 @@ mod whole {
         participants: AtomicU32,
         /// What becomes of a dead consumer's items, where there may be several consumers.
         policy: AtomicU32,
+        /// Device and inode of the folder in which the name is one.
+        folder: [AtomicU64; 2],
     }
 
     /// The first page of each segment.
@@ -127,7 +129,9 @@ mod whole {
     pub(crate) struct Header {
         pub(crate) identity: Line<Identity>,
         pub(crate) control: Control,
-        reserved: [AtomicU64; 32],
+        /// When the ring was made, by the clock that nobody sets; see [`Facts::created`].
+        pub(crate) uptime: AtomicU64,
+        reserved: [AtomicU64; 31],
         name: [AtomicU8; NAME_MAX],
         pub(crate) crowd: Crowd,
     }
@@ -152,14 +156,15 @@ mod whole {
         assert!(offset_of!(Identity, mount) == 96);
         assert!(offset_of!(Identity, participants) == 104);
         assert!(offset_of!(Identity, policy) == 108);
-        assert!(size_of::<Identity>() == 112);
+        assert!(offset_of!(Identity, folder) == 112);
+        assert!(size_of::<Identity>() == 128);
         assert!(offset_of!(Header, control) == 128);
         assert!(offset_of!(Control, produced) == 128);
         assert!(offset_of!(Control, consumed) == 256);
         assert!(offset_of!(Control, sleeping_consumers) == 384);
         assert!(offset_of!(Control, sleeping_producers) == 512);
         assert!(size_of::<Control>() == 640);
-        assert!(offset_of!(Header, reserved) == 768);
+        assert!(offset_of!(Header, uptime) == 768);
         assert!(offset_of!(Header, name) == 1024);
         assert!(offset_of!(Header, crowd) == 2048);
         assert!(size_of::<Header>() == 4096);
@@ -197,6 +202,15 @@ mod whole {
         pub(crate) creator: i32,
         /// Seconds since the epoch.
         pub(crate) created: u64,
+    }
+
+    /// Where a ring's path means something; zeroes where there is none.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(crate) struct PathScope {
+        /// Inode of the mount namespace.
+        pub(crate) mount: u64,
+        /// Device and inode of the folder.
+        pub(crate) folder: [u64; 2],
     }
 
     /// What the creator of a ring with several in a role decides besides; zeroes for any other.
@@ -395,29 +409,38 @@ mod whole {
     }
 
     impl Header {
-        /// Stores the ring's path, for people and collectors, and in which mount namespace it is one.
+        /// Stores the ring's path, for people and collectors, and where it is one.
         ///
         /// At most [`NAME_MAX`] bytes of it.
-        pub(crate) fn set_name(&self, path: &[u8], mount: u64) {
+        pub(crate) fn set_name(&self, path: &[u8], scope: PathScope) {
             let path = &path[..path.len().min(NAME_MAX)];
             for (to, from) in self.name.iter().zip(path) {
                 to.store(*from, Ordering::Relaxed);
             }
-            self.identity.mount.store(mount, Ordering::Relaxed);
+            self.identity.mount.store(scope.mount, Ordering::Relaxed);
+            for (to, from) in self.identity.folder.iter().zip(scope.folder) {
+                to.store(from, Ordering::Relaxed);
+            }
             self.identity
                 .name_len
                 .store(narrow(path.len()), Ordering::Relaxed);
         }
 
-        /// The stored path and its mount namespace; empty where there is none. As untrusted as all that a peer can write.
-        pub(crate) fn name(&self) -> (Vec<u8>, u64) {
+        /// The stored path and where it is one; empty where there is none. As untrusted as all that
+        /// a peer can write.
+        pub(crate) fn name(&self) -> (Vec<u8>, PathScope) {
             let len = self.identity.name_len.load(Ordering::Relaxed) as usize;
             let bytes = self.name.get(..len).unwrap_or_default();
             let path = bytes
                 .iter()
                 .map(|byte| byte.load(Ordering::Relaxed))
                 .collect();
-            (path, self.identity.mount.load(Ordering::Relaxed))
+            let Identity { mount, folder, .. } = &*self.identity;
+            let scope = PathScope {
+                mount: mount.load(Ordering::Relaxed),
+                folder: [0, 1].map(|half: usize| folder[half].load(Ordering::Relaxed)),
+            };
+            (path, scope)
         }
     }
 
@@ -476,6 +499,7 @@ mod whole {
                 ),
             ];
             let cookie = span_of!(Identity, cookie);
+            let folder = span_of!(Identity, folder);
             let mut spans = vec![
                 ("magic", span_of!(Identity, magic)),
                 ("abi", span_of!(Identity, abi)),
@@ -496,6 +520,8 @@ mod whole {
                 ("mount", span_of!(Identity, mount)),
                 ("participants", span_of!(Identity, participants)),
                 ("policy", span_of!(Identity, policy)),
+                ("folder_device", folder.start..folder.start + 8),
+                ("folder_inode", folder.start + 8..folder.end),
                 ("producer", shifted(roster, span_of!(Roster, producer))),
                 ("consumer", shifted(roster, span_of!(Roster, consumer))),
                 (
@@ -513,6 +539,7 @@ mod whole {
                 indices
                     .map(|(name, start, width)| (name, control + start..control + start + width)),
             );
+            spans.push(("uptime", span_of!(Header, uptime)));
             spans.push(("name", span_of!(Header, name)));
             spans.extend(crate::memory::crowd::spans(span_of!(Header, crowd).start));
             assert_eq!(documented(), spans);

@@ -21,7 +21,9 @@ pub(crate) use board::Board;
 pub(crate) use crowd::PARTICIPANTS_MAX;
 pub(crate) use crowd::{Berths, Crowd, Entry};
 #[cfg(not(loom))]
-pub(crate) use layout::{ALIGN_MAX, Crew, Expected, Extent, Facts, NAME_MAX, Unfit, extent, kind};
+pub(crate) use layout::{
+    ALIGN_MAX, Crew, Expected, Extent, Facts, NAME_MAX, PathScope, Unfit, extent, kind,
+};
 pub(crate) use layout::{Control, Roster};
 #[cfg(loom)]
 pub(crate) use modelled::{Board, View};

@@ -1,13 +1,14 @@
 //! Collecting what is provably dead: half-made and nameless rings, orphaned semaphores, stale names.
 
 use std::ffi::OsString;
+use std::fs::DirEntry;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, io, process};
 
 use super::rendezvous::{self, Found};
-use super::{kind, limits, note, open, participants, remove, stat};
+use super::{Trust, kind, limits, note, open, participants, remove, stat};
 use crate::error::Error;
 use crate::memory::{Facts, Region};
 use crate::name::Name;
@@ -15,10 +16,10 @@ use crate::parking::Semaphores;
 use crate::ring::many::outside;
 use crate::ring::{self, DeadConsumer};
 use crate::sync::{Arc, Ordering};
-use crate::sys::file::Links;
+use crate::sys::file::{Folder, Links};
 use crate::sys::key::Key;
 use crate::sys::sem::{self, SemId};
-use crate::sys::shm::{self, ShmAtFlags, ShmId};
+use crate::sys::shm::{self, ShmAtFlags, ShmId, ShmStat};
 use crate::sys::{Errno, proc};
 
 /// Something dead that [`collect`] removed, or would remove.
@@ -27,7 +28,8 @@ use crate::sys::{Errno, proc};
 pub enum Garbage {
     /// A ring whose creator was killed before it was ready.
     HalfMade(ShmId),
-    /// A ring whose name was taken away by a remover that did not live to finish, and that nobody is attached to.
+    /// A ring whose remover was killed after it had taken the name away and noted that, and that
+    /// nobody is attached to.
     Removed(ShmId),
     /// An empty ring that nobody is attached to and no name leads to.
     Nameless(ShmId),
@@ -62,15 +64,21 @@ const GRACE: Duration = Duration::from_secs(300);
 
 /// Removes what is dead, and nothing else; with `dry_run` it only tells.
 ///
-/// That is: half-made rings that nobody is attached to; rings without users whose removal was begun; rings without
-/// items, users and name; semaphore sets of rings that are gone; and, among `paths` and the files in the folders among
-/// them, names of rings that are gone. A ring with items in it that nobody has removed stays, whoever has died; what a
-/// dead consumer had in hand and is to be delivered again counts among them, and so does all that an mpmc ring of more than
+/// That is: half-made rings that nobody is attached to; rings without users that are noted as
+/// removed; rings without items, users and name; semaphore sets of rings that are gone; and, among
+/// `paths` and the files in the folders among them, names of rings that are gone. A ring with items
+/// in it that nobody has removed stays, whoever has died; what a dead consumer had in hand and is
+/// to be delivered again counts among them, and so does all that an mpmc ring of more than
 /// 16,777,216 slots may hold.
 ///
-/// A file that was renamed still leads to its ring, and nobody can tell where it is now. So an empty ring whose path
-/// leads elsewhere is taken only when no role of it was taken or given up for five minutes; and never by creation
-/// itself, which collects where a limit is reached.
+/// A file that was renamed still leads to its ring, and nobody can tell where it is now. So an
+/// empty ring whose path leads elsewhere is taken only when no role of it was taken or given up for
+/// five minutes, not counting what the clock was set forward since the ring was made; and never by
+/// creation itself, which collects where a limit is reached.
+///
+/// A path in a header is looked at only if the calling user made the ring and no other user may
+/// write to it. An empty ring of another user, or one that a group may write to, stays when its
+/// file is gone, for [`remove()`](crate::remove()) by its id.
 ///
 /// # Errors
 ///
@@ -126,7 +134,13 @@ fn nameless(id: ShmId, grace: Option<Duration>) -> io::Result<Option<Garbage>> {
     if known.nattch > 0 || known.key != Key::PRIVATE {
         return Ok(None);
     }
-    let attached = open::attach(&Name::Id(id), id, &known, ShmAtFlags::READ_ONLY);
+    let attached = open::attach(
+        &Name::Id(id),
+        id,
+        &known,
+        ShmAtFlags::READ_ONLY,
+        Trust::Look,
+    );
     let Ok(Some(region)) = attached else {
         return Ok(None);
     };
@@ -135,11 +149,13 @@ fn nameless(id: ShmId, grace: Option<Duration>) -> io::Result<Option<Garbage>> {
     };
     // Only we are attached, before it is looked at and after, and nobody came and went meanwhile: that would show in
     // the account's times or its last process.
-    let before = stat(id)?.filter(|now| now.nattch == 1);
+    let Some(before) = stat(id)?.filter(|now| now.nattch == 1) else {
+        return Ok(None);
+    };
     let region = Arc::new(region);
-    let found = judge(id, &region, &facts, grace)?;
+    let found = judge(id, &region, &facts, &before, grace)?;
     let after = stat(id)?;
-    Ok(found.filter(|_| before.is_some() && before == after))
+    Ok(found.filter(|_| after == Some(before)))
 }
 
 /// What an attached ring is, as far as it tells by itself.
@@ -147,19 +163,28 @@ fn judge(
     id: ShmId,
     region: &Arc<Region>,
     facts: &Facts,
+    known: &ShmStat,
     grace: Option<Duration>,
 ) -> io::Result<Option<Garbage>> {
-    let way = way_to(region, facts)?;
-    // Relaxed: a note. A remover that was killed before it came to the name has removed nothing.
+    // Without a time of grace, nothing depends on where the path leads.
+    let way = match grace {
+        Some(_) => way_to(region, facts, known)?,
+        None => way_unseen(region),
+    };
+    // Relaxed: a note.
     let noted = &region.header().control.roster.removed;
     let noted = noted.load(Ordering::Relaxed);
     let empty = is_empty(region, facts);
     Ok(match (noted, way) {
         (_, Way::Leads) => None,
+        // Noted when the name was gone: the removal was meant, items or not.
         (note::REMOVED, _) => Some(Garbage::Removed(id)),
+        // Noted until right before it gets a file.
         (note::UNNAMED, _) if empty => Some(Garbage::HalfMade(id)),
         (_, Way::None) if empty => Some(Garbage::Nameless(id)),
-        (_, Way::Elsewhere) if empty && is_unused(facts, grace) => Some(Garbage::Nameless(id)),
+        (_, Way::Elsewhere) if empty && is_unused(region, facts, grace) => {
+            Some(Garbage::Nameless(id))
+        }
         _ => None,
     })
 }
@@ -180,16 +205,51 @@ fn is_empty(region: &Arc<Region>, facts: &Facts) -> bool {
 }
 
 /// Whether no role was taken or given up for so long; its creation counts as well.
-fn is_unused(facts: &Facts, grace: Option<Duration>) -> bool {
-    let Some(grace) = grace else {
-        return false;
-    };
+fn is_unused(region: &Region, facts: &Facts, grace: Option<Duration>) -> bool {
     let set = SemId::from_raw(facts.sem_id);
     let used = sem::semctl_stat(set).map_or(0, |stat| stat.otime.max(stat.ctime));
-    let used = Duration::from_secs(used.try_into().unwrap_or(0));
-    // A clock that was set back makes it look used in the future: then it stays.
+    // Relaxed: a note.
+    let made = region.header().uptime.load(Ordering::Relaxed);
+    let clocks = Clocks {
+        made: (facts.created, made),
+        used: used.try_into().unwrap_or(0),
+        now: (wall_clock(), proc::uptime()),
+    };
+    grace.is_some_and(|grace| clocks.idle() >= Some(grace))
+}
+
+fn wall_clock() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.is_ok_and(|now| now.checked_sub(used).is_some_and(|idle| idle >= grace))
+    now.map_or(0, |now| now.as_secs())
+}
+
+/// Times in seconds. The kernel notes uses by the wall clock, which can be set; uptime cannot.
+struct Clocks {
+    /// When the ring was made: wall clock, uptime (0 if unknown).
+    made: (u64, u64),
+    /// The last use, by the wall clock.
+    used: u64,
+    now: (u64, u64),
+}
+
+impl Clocks {
+    /// How long the ring has not been used at least; `None` if that cannot be told.
+    ///
+    /// If the wall clock was set forward since the ring was made, that much may be missing. A clock
+    /// that was set back makes the ring look used in the future, or even made there.
+    fn idle(&self) -> Option<Duration> {
+        /// Both clocks are read in whole seconds.
+        const ROUNDING: u64 = 2;
+        let made = Some(self.made.1).filter(|made| *made > 0)?;
+        let age = self.now.1.checked_sub(made)?;
+        let by_wall = self.now.0.checked_sub(self.made.0)?;
+        let jump = match by_wall.saturating_sub(age) {
+            0..=ROUNDING => 0,
+            jump => jump,
+        };
+        let idle = self.now.0.checked_sub(self.used)?.checked_sub(jump)?;
+        Some(Duration::from_secs(idle.min(age)))
+    }
 }
 
 /// Whether a path leads to a ring.
@@ -204,22 +264,54 @@ enum Way {
     Unknown,
 }
 
-fn way_to(region: &Region, facts: &Facts) -> io::Result<Way> {
-    let (path, mount) = region.header().name();
+/// What can be told without looking at any file.
+fn way_unseen(region: &Region) -> Way {
+    match region.header().name().0 {
+        path if path.is_empty() => Way::None,
+        _ => Way::Unknown,
+    }
+}
+
+/// Looks at the path in the header, if nobody but this process's own user can have written it.
+///
+/// A path that another user wrote is not even walked: on the way, or at its end, may be what makes
+/// a collector wait, or has effects.
+fn way_to(region: &Region, facts: &Facts, known: &ShmStat) -> io::Result<Way> {
+    let (path, scope) = region.header().name();
     let path = PathBuf::from(OsString::from_vec(path));
     if path.as_os_str().is_empty() {
         return Ok(Way::None);
     }
-    if mount != proc::mount_namespace()? || !rendezvous::folder_of(&path).is_dir() {
+    let Some(name) = path.file_name() else {
+        return Ok(Way::Unknown);
+    };
+    if !is_ours_alone(known) || scope.mount != proc::mount_namespace()? {
         return Ok(Way::Unknown);
     }
-    if path.is_symlink() {
-        return Ok(Way::Unknown); // not what was put there: it is not for a collector to go where it leads
+    // The inode of a namespace that has ended is given to another one: so the folder, too, must be
+    // the one in which the file was linked.
+    let folder = match Folder::hold(rendezvous::folder_of(&path)) {
+        Ok(folder) if folder.id()? == scope.folder => folder,
+        _ => return Ok(Way::Unknown),
+    };
+    let Some(file) = rendezvous::find(&folder.inside(name), Links::Refuse)? else {
+        return Ok(Way::Elsewhere);
+    };
+    // Not what was put there: a collector neither follows a link nor reads what another user owns.
+    if file.is_link() || file.owner() != known.cuid {
+        return Ok(Way::Unknown);
     }
-    Ok(match rendezvous::read(&path, Links::Refuse)? {
+    Ok(match rendezvous::read_unopened(&file)? {
         Found::Record(record) if record.cookie == facts.cookie => Way::Leads,
         _ => Way::Elsewhere,
     })
+}
+
+/// Whether this process's own user made the segment, and no other user may write to it.
+fn is_ours_alone(known: &ShmStat) -> bool {
+    const OTHERS_WRITE: u32 = 0o022;
+    let maker = known.cuid;
+    maker == proc::effective_uid() && known.uid == maker && known.mode & OTHERS_WRITE == 0
 }
 
 /// Whether a set is a ring's, nobody is attached by it, and its segment is gone.
@@ -236,7 +328,10 @@ fn stale_names(paths: &[PathBuf]) -> Result<Vec<Garbage>, Error> {
         if path.is_dir() {
             let entries =
                 fs::read_dir(path).map_err(|source| super::of_file(path, "list", source))?;
-            files.extend(entries.filter_map(Result::ok).map(|entry| entry.path()));
+            // By what the folder says: nothing is asked about what is mounted on an entry.
+            let is_file = |entry: &DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
+            let entries = entries.filter_map(Result::ok).filter(is_file);
+            files.extend(entries.map(|entry| entry.path()));
         } else {
             files.push(path.clone());
         }
@@ -314,5 +409,45 @@ mod tests {
         fs::remove_file(&path).unwrap();
         assert!(!taken(None, 20) && !taken(Some(GRACE), 20));
         assert!(taken(Some(Duration::ZERO), 10_000));
+    }
+
+    #[test]
+    fn a_ring_whose_folder_was_replaced_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let [here, there] = ["here", "there"].map(|name| folder.path().join(name));
+        fs::create_dir(&here).unwrap();
+        let ring = Ring::<u8>::create(here.join("ring"), 1).unwrap();
+        let Some(Name::Id(id)) = ring.id() else {
+            panic!("it has an id");
+        };
+        drop(ring);
+        let _removed = Removed(id);
+        fs::rename(&here, &there).unwrap();
+        fs::create_dir(&here).unwrap();
+        for _ in 0..200 {
+            std::thread::sleep(Duration::from_millis(1));
+            let found = sweep(&[], true, Some(Duration::ZERO)).unwrap();
+            assert!(!found.contains(&Garbage::Nameless(id)));
+        }
+        assert_eq!(Ring::<u8>::open(there.join("ring")).unwrap().capacity(), 1);
+    }
+
+    #[test]
+    fn idle_time_leaves_out_what_the_clock_was_set_forward() {
+        let idle = |made, used, now| Clocks { made, used, now }.idle().map(|idle| idle.as_secs());
+        assert_eq!(idle((1000, 50), 1400, (2000, 1050)), Some(600));
+        // The clocks need not tick together.
+        assert_eq!(idle((1000, 50), 1400, (2000, 1048)), Some(600));
+        // Set forward by 500 seconds, or from 1970 to a date: most, or all, of it was no time.
+        assert_eq!(idle((1000, 50), 1400, (2500, 1050)), Some(600));
+        assert_eq!(idle((20, 20), 30, (1_800_000_000, 60)), Some(30));
+        assert_eq!(idle((1000, 50), 1400, (1900, 60)), None);
+        // No more than its age, whatever the clock says.
+        assert_eq!(idle((1000, 50), 200, (1100, 150)), Some(100));
+        // Set back; and a ring that says nothing of its age, or of one that cannot be.
+        assert_eq!(idle((1000, 50), 1400, (900, 1050)), None);
+        assert_eq!(idle((1000, 50), 1400, (1300, 1050)), None);
+        assert_eq!(idle((1000, 0), 1400, (2000, 1050)), None);
+        assert_eq!(idle((1000, 2000), 1400, (2000, 1050)), None);
     }
 }

@@ -6,6 +6,7 @@
 //! 4. The name: a key was there from the beginning, so its openers wait for the ready word; a path is linked into
 //!    place only now; a private ring's segment is marked for removal, so that the kernel frees it with its last user.
 
+use std::path::Path;
 use std::process;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -13,11 +14,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::rendezvous::{self, Record};
 use super::{Plan, Segment, limits, note};
 use crate::error::Error;
-use crate::memory::{Facts, NAME_MAX, Region};
+use crate::memory::{Facts, NAME_MAX, PathScope, Region};
 use crate::name::Name;
 use crate::parking::{Semaphores, operations, set_size};
 use crate::sync::Ordering;
-use crate::sys::file::Links;
+use crate::sys::file::{Folder, Links};
 use crate::sys::key::Key;
 use crate::sys::sem::{self, SemGetFlags, SemId};
 use crate::sys::shm::{self, ShmAtFlags, ShmGetFlags, ShmId};
@@ -159,32 +160,44 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
     have_pages(&region, id, plan, size)?;
     let facts = describe(plan, size, set)?;
     region.header().identity.fill(&facts);
-    store_name(&region, name)?;
+    // Relaxed: a note, before the ready word.
+    let uptime = &region.header().uptime;
+    uptime.store(proc::uptime(), Ordering::Relaxed);
+    let folder = store_name(&region, name)?;
     give_away(name, id, set, plan)?;
-    let noted = &region.header().control.roster.removed;
     if let Name::Path(_) = name {
         // Relaxed: a note, before the ready word.
+        let noted = &region.header().control.roster.removed;
         noted.store(note::UNNAMED, Ordering::Relaxed);
     }
     region.header().identity.finish();
-    if let Name::Path(path) = name {
+    if let (Name::Path(path), Some(folder)) = (name, folder) {
         let record = Record::here(id, facts.cookie)
             .map_err(|source| super::of_file(path, "describe the ring for", source))?;
-        let published = rendezvous::publish(path, &record, &plan.access);
-        if !published.map_err(|source| super::of_file(path, "create", source))? {
+        if !publish(&region, &folder, path, &record, plan)? {
             return Err(Error::NameTaken { name: name.clone() });
         }
-        // Unless somebody was quick to remove it.
-        let _ = noted.compare_exchange(
-            note::UNNAMED,
-            note::NAMED,
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
     }
     core::mem::forget(made);
     let region = super::last_user::with_set_removal(region, id, size, proc::effective_uid());
     Ok(Segment::of_region(name.clone(), id, facts, region))
+}
+
+/// Gives the finished ring its name; `false` if the name is taken.
+fn publish(
+    region: &Region,
+    folder: &Folder,
+    path: &Path,
+    record: &Record,
+    plan: &Plan,
+) -> Result<bool, Error> {
+    let name = path.file_name().unwrap_or_default();
+    // Relaxed: a note. Before the file has a name, so that a ring whose note says that it has none
+    // has no file that somebody may have renamed since.
+    let noted = &region.header().control.roster.removed;
+    let begin = || noted.store(note::NAMED, Ordering::Relaxed);
+    rendezvous::publish(folder, name, record, &plan.access, begin)
+        .map_err(|source| super::of_file(path, "create", source))
 }
 
 fn have_pages(region: &Region, id: ShmId, plan: &Plan, size: usize) -> Result<(), Error> {
@@ -225,9 +238,10 @@ fn describe(plan: &Plan, segment_size: usize, set: SemId) -> Result<Facts, Error
     })
 }
 
-fn store_name(region: &Region, name: &Name) -> Result<(), Error> {
+/// Stores the path, if it has one, and holds the folder in which its file will be.
+fn store_name(region: &Region, name: &Name) -> Result<Option<Folder>, Error> {
     let Name::Path(path) = name else {
-        return Ok(());
+        return Ok(None);
     };
     let bytes = path.as_os_str().as_encoded_bytes();
     if bytes.len() > NAME_MAX {
@@ -236,10 +250,14 @@ fn store_name(region: &Region, name: &Name) -> Result<(), Error> {
             why: "its absolute path is longer than 1024 bytes",
         });
     }
-    region
-        .header()
-        .set_name(bytes, proc::mount_namespace().unwrap_or(0));
-    Ok(())
+    let failed = |source| super::of_file(path, "create", source);
+    let folder = Folder::hold(rendezvous::folder_of(path)).map_err(failed)?;
+    let scope = PathScope {
+        mount: proc::mount_namespace().unwrap_or(0),
+        folder: folder.id().map_err(failed)?,
+    };
+    region.header().set_name(bytes, scope);
+    Ok(Some(folder))
 }
 
 fn give_away(name: &Name, id: ShmId, set: SemId, plan: &Plan) -> Result<(), Error> {

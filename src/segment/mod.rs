@@ -39,11 +39,11 @@ use crate::sys::{Errno, proc};
 
 /// What the header's `removed` says.
 mod note {
-    /// Nothing is known against the name.
+    /// A file with its record may exist. A key's ring and a private one never had another note.
     pub(super) const NAMED: u32 = 0;
-    /// The name was taken away, or is about to be.
+    /// The name was taken away, by somebody who meant to remove the ring.
     pub(super) const REMOVED: u32 = 1;
-    /// The creator has not come to giving it a name.
+    /// The creator has not begun to give it a name: no file leads to it.
     pub(super) const UNNAMED: u32 = 2;
 }
 
@@ -66,8 +66,10 @@ pub(crate) enum Trust {
     Own,
     /// Those that this user has made, too.
     Also(u32),
-    /// Those of all users; also for who only looks.
+    /// Those of all users.
     Any,
+    /// Those of all users, to look at; of huge pages, only those of its own user.
+    Look,
 }
 
 impl Trust {
@@ -76,13 +78,28 @@ impl Trust {
     /// By its creator, which the kernel keeps: its owner may be anybody whom the creator has named.
     fn check(self, name: &Name, known: &ShmStat) -> Result<(), Error> {
         let (uid, ours) = (known.cuid, proc::effective_uid());
-        if self == Self::Any || self == Self::Also(uid) || uid == ours {
+        if matches!(self, Self::Any | Self::Look) || self == Self::Also(uid) || uid == ours {
             return Ok(());
         }
         Err(Error::ForeignOwner {
             name: name.clone(),
             uid,
             ours,
+        })
+    }
+
+    /// Refuses a segment of huge pages before any of them is touched, unless its maker is trusted.
+    ///
+    /// A process that may write to it can give such a page back to the kernel and use it up
+    /// elsewhere. Then the next load from it is a signal (SIGBUS).
+    fn check_huge(self, name: &Name, id: ShmId, known: &ShmStat) -> Result<(), Error> {
+        if self != Self::Look || known.cuid == proc::effective_uid() {
+            return self.check(name, known);
+        }
+        Err(Error::ForeignPages {
+            name: name.clone(),
+            uid: known.cuid,
+            id,
         })
     }
 }

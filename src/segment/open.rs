@@ -166,7 +166,7 @@ fn attach_ready(
 ) -> Result<(Region, Facts), Error> {
     loop {
         let known = account(name, id)?;
-        let region = attach(name, id, &known, flags)?;
+        let region = attach(name, id, &known, flags, trust)?;
         if cookie.is_some_and(|cookie| !holds(region.as_ref(), cookie)) {
             return Err(Error::Stale {
                 name: name.clone(),
@@ -221,6 +221,7 @@ pub(super) fn attach(
     id: ShmId,
     known: &ShmStat,
     flags: ShmAtFlags,
+    trust: Trust,
 ) -> Result<Option<Region>, Error> {
     let mapping = shm::shmat(id, flags).map_err(|errno| match errno {
         Errno::EINVAL | Errno::EIDRM => Error::NotFound { name: name.clone() },
@@ -228,6 +229,9 @@ pub(super) fn attach(
     })?;
     let now = account(name, id)?;
     let size = known.size.min(now.size);
+    if memory::is_huge(&mapping) {
+        trust.check_huge(name, id, &now)?;
+    }
     // A dump of the ring would only delay the notice of the dumping process's death. Not worth failing for.
     let _ = memory::dont_dump(&mapping, size);
     // Before anything in it is looked at: who made it may be no friend. The header first, since it may be a stranger's huge segment.
@@ -346,7 +350,7 @@ mod tests {
             size: 1 << 20,
             ..shm::shmctl_stat(id).unwrap()
         };
-        let region = attach(&Name::Id(id), id, &known, ShmAtFlags::empty());
+        let region = attach(&Name::Id(id), id, &known, ShmAtFlags::empty(), Trust::Look);
         shm::shmctl_rmid(id).unwrap();
         assert_eq!(region.unwrap().unwrap().len(), 8192);
     }

@@ -4,11 +4,11 @@
 //! frees the memory with the last of them. The semaphore set, which the kernel would free at once,
 //! is left to the last one out (see [`last_user`](super::last_user)).
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::rendezvous::{self, Found, Record};
-use super::{Segment, limits, note, open, stat};
+use super::{Segment, Trust, limits, note, open, stat};
 use crate::error::Error;
 use crate::memory::{Facts, Region, Unfit};
 use crate::name::Name;
@@ -68,16 +68,14 @@ fn remove_path(name: &Name, path: &Path, cookie: Option<[u64; 2]>) -> Result<(),
         return clear_stale(path, Links::Follow);
     }
     doomed.check_permission(name)?;
-    // The note first, then the name: killed in between, a ring that a collector knows for a removed one stays, not a
-    // name without a ring.
-    doomed.note(note::REMOVED);
-    match withdraw(name, path, &record, Links::Follow, "remove") {
-        Ok(true) => doomed.remove(name),
-        kept => {
-            doomed.note(note::NAMED);
-            kept.and(Err(Error::NotFound { name: name.clone() }))
-        }
+    // The note comes after the name: a collector that finds it takes the ring with what is in it. A
+    // remover killed before it leaves a ring without a name, which stays if it holds items.
+    let noted = || doomed.note_removal();
+    let withdrawn = rendezvous::withdraw(path, &record, Links::Follow, noted);
+    if !withdrawn.map_err(|source| not_withdrawn(name, path, "remove", source))? {
+        return Err(Error::NotFound { name: name.clone() });
     }
+    doomed.remove(name)
 }
 
 /// Removes a segment that holds a ring, finished or not; refuses any other.
@@ -103,14 +101,16 @@ struct Doomed {
 impl Doomed {
     fn attach(name: &Name, id: ShmId) -> Result<Self, Error> {
         let known = open::account(name, id)?;
-        let (attached, writable) = match open::attach(name, id, &known, ShmAtFlags::empty()) {
-            // Removing is the owner's right, whatever the mode says.
-            Err(Error::PermissionDenied { .. }) => {
-                let attached = open::attach(name, id, &known, ShmAtFlags::READ_ONLY);
-                (attached, false)
-            }
-            attached => (attached, true),
-        };
+        let (attached, writable) =
+            match open::attach(name, id, &known, ShmAtFlags::empty(), Trust::Look) {
+                // Removing is the owner's right, whatever the mode says.
+                Err(Error::PermissionDenied { .. }) => {
+                    let attached =
+                        open::attach(name, id, &known, ShmAtFlags::READ_ONLY, Trust::Look);
+                    (attached, false)
+                }
+                attached => (attached, true),
+            };
         Ok(Self {
             id,
             region: attached?,
@@ -142,32 +142,27 @@ impl Doomed {
             Ok(()) | Err(Errno::EINVAL | Errno::EIDRM) => {}
             Err(errno) => return Err(limits::of_call("shmctl(IPC_RMID)", name, "remove", errno)),
         }
-        self.note(note::REMOVED);
+        self.note_removal();
         Ok(())
     }
 
-    /// Leaves a note of the removal in the header, where that may be written.
-    fn note(&self, note: u32) {
+    /// Notes in the header, where that may be written, that the name is gone and that this was
+    /// meant. Nothing takes it back.
+    fn note_removal(&self) {
         if let (Some(region), Ok(_), true) = (&self.region, self.read(), self.writable) {
             // Relaxed: for people and for slow paths.
             let roster = &region.header().control.roster;
-            roster.removed.store(note, Ordering::Relaxed);
+            roster.removed.store(note::REMOVED, Ordering::Relaxed);
         }
     }
 }
 
-/// Takes the name away if it still leads to `record`; says in an error what was to be done.
-fn withdraw(
-    name: &Name,
-    path: &Path,
-    record: &Record,
-    links: Links,
-    action: &'static str,
-) -> Result<bool, Error> {
-    rendezvous::withdraw(path, record, links).map_err(|source| match source.kind() {
+/// Why a name could not be taken away.
+fn not_withdrawn(name: &Name, path: &Path, action: &'static str, source: io::Error) -> Error {
+    match source.kind() {
         ErrorKind::WouldBlock => super::of_file(path, "lock", source),
         _ => super::of_guarded_file(name, path, action, source),
-    })
+    }
 }
 
 /// Takes the name away if it is provably stale: of an earlier boot, or of a segment of this boot and namespace that is gone.
@@ -177,7 +172,8 @@ pub(super) fn clear_stale(path: &Path, links: Links) -> Result<(), Error> {
     };
     if is_stale(&record).unwrap_or(false) {
         let name = Name::Path(path.to_owned());
-        withdraw(&name, path, &record, links, "replace the stale name")?;
+        rendezvous::withdraw(path, &record, links, || ())
+            .map_err(|source| not_withdrawn(&name, path, "replace the stale name", source))?;
     }
     Ok(())
 }
@@ -201,7 +197,13 @@ pub(super) fn is_stale(record: &Record) -> std::io::Result<bool> {
     let name = Name::Id(record.segment);
     // With another cookie, another segment has taken over the id. With that cookie it is the one, however corrupt, and is
     // left for people to see.
-    let attached = open::attach(&name, record.segment, &known, ShmAtFlags::READ_ONLY);
+    let attached = open::attach(
+        &name,
+        record.segment,
+        &known,
+        ShmAtFlags::READ_ONLY,
+        Trust::Look,
+    );
     Ok(match attached {
         Ok(region) => !open::holds(region.as_ref(), record.cookie),
         Err(_) => of_another_boot, // as above
@@ -225,7 +227,13 @@ pub(super) fn is_half_made(id: ShmId) -> bool {
     let Ok(Some(known)) = stat(id) else {
         return false;
     };
-    let attached = open::attach(&Name::Id(id), id, &known, ShmAtFlags::READ_ONLY);
+    let attached = open::attach(
+        &Name::Id(id),
+        id,
+        &known,
+        ShmAtFlags::READ_ONLY,
+        Trust::Look,
+    );
     matches!(attached, Ok(Some(region)) if is_abandoned(id, &region))
 }
 

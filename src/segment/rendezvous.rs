@@ -3,6 +3,7 @@
 //! Five lines of text that name the segment and what it must hold to be the right one. The file is complete before it
 //! has a name (it is linked into place), so nobody ever reads half of one, and two creators cannot both win.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
@@ -11,13 +12,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Access;
-use crate::sys::file::{self, Folder, Links};
+use crate::sys::file::{Folder, Links, Unopened};
 use crate::sys::proc;
 use crate::sys::shm::ShmId;
 
 const FIRST_LINE: &str = "ringpipe 1";
 /// No rendezvous file is longer.
-const LENGTH_MAX: u64 = 512;
+const LENGTH_MAX: u64 = 511;
 /// How long to wait for others who take the same name away.
 const LOCK_TIME: Duration = Duration::from_secs(2);
 /// How often to look whether they are done.
@@ -88,11 +89,27 @@ pub(crate) enum Found {
 
 /// Reads what is under `path`.
 pub(crate) fn read(path: &Path, links: Links) -> io::Result<Found> {
-    match file::open_regular(path, links) {
-        Ok(Some(file)) => read_file(&file),
-        Ok(None) => Ok(Found::Foreign),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
+    match find(path, links)? {
+        Some(file) => read_unopened(&file),
+        None => Ok(Found::Nothing),
+    }
+}
+
+/// What is under `path`, not opened; `None` if nothing is.
+pub(super) fn find(path: &Path, links: Links) -> io::Result<Option<Unopened>> {
+    match Unopened::find(path, links) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// Reads a file that was found, if it can be a rendezvous file; else it is not opened.
+pub(super) fn read_unopened(file: &Unopened) -> io::Result<Found> {
+    if file.is_small_file(LENGTH_MAX)? {
+        read_file(&file.open()?)
+    } else {
+        Ok(Found::Foreign)
     }
 }
 
@@ -107,21 +124,34 @@ pub(crate) fn is_taken(path: &Path) -> io::Result<bool> {
 
 fn read_file(file: &File) -> io::Result<Found> {
     let mut text = Vec::new();
-    file.take(LENGTH_MAX).read_to_end(&mut text)?;
+    // One byte more, so that a longer one is seen to be.
+    file.take(LENGTH_MAX + 1).read_to_end(&mut text)?;
     let record = str::from_utf8(&text).ok().and_then(Record::parse);
     Ok(record.map_or(Found::Foreign, Found::Record))
 }
 
-/// Gives a finished record its name. `Ok(false)` when something has that name.
-pub(crate) fn publish(path: &Path, record: &Record, access: &Access) -> io::Result<bool> {
-    let folder = folder_of(path);
-    let linked = match file::open_unnamed(folder) {
+/// Gives a finished record a name in a folder. `Ok(false)` when something has that name.
+///
+/// The folder is held, so that the file is made and linked in one and the same. `begin` is called
+/// before anything can lead to the ring.
+pub(crate) fn publish(
+    folder: &Folder,
+    name: &OsStr,
+    record: &Record,
+    access: &Access,
+    begin: impl FnOnce(),
+) -> io::Result<bool> {
+    let linked = match folder.open_unnamed() {
         Ok(unnamed) => {
             write_record(&unnamed, record, access)?;
-            file::link_unnamed(&unnamed, path)
+            begin();
+            folder.link_unnamed(&unnamed, name)
         }
         // Some file systems have no unnamed files. What else is wrong with the folder, this finds out too.
-        Err(_) => link_temporary(folder, path, record, access)?,
+        Err(_) => {
+            begin();
+            link_temporary(folder, name, record, access)?
+        }
     };
     match linked {
         Ok(()) => Ok(true),
@@ -130,21 +160,23 @@ pub(crate) fn publish(path: &Path, record: &Record, access: &Access) -> io::Resu
     }
 }
 
-/// The same by a file with a name of its own. A creator killed in here leaves that file, which leads nobody.
+/// The same by a file with a name of its own. A creator killed in here leaves that file, which
+/// leads to the ring as any other name would.
 fn link_temporary(
-    folder: &Path,
-    path: &Path,
+    folder: &Folder,
+    name: &OsStr,
     record: &Record,
     access: &Access,
 ) -> io::Result<io::Result<()>> {
     let number = u128::from_ne_bytes(proc::random_bytes()?);
-    let temporary = folder.join(format!(".ringpipe-{number:032x}"));
+    let temporary = folder.inside(OsStr::new(&format!(".ringpipe-{number:032x}")));
     let file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(&temporary)?;
-    let linked = write_record(&file, record, access).map(|()| fs::hard_link(&temporary, path));
+    let written = write_record(&file, record, access);
+    let linked = written.map(|()| fs::hard_link(&temporary, folder.inside(name)));
     fs::remove_file(&temporary)?;
     linked
 }
@@ -162,18 +194,22 @@ fn write_record(mut file: &File, record: &Record, access: &Access) -> io::Result
 ///
 /// Under a lock on the file, so that two processes that both found a stale name cannot take away the
 /// fresh one that a third has put there meanwhile. `WouldBlock` when somebody does not let go of such a lock.
-pub(crate) fn withdraw(path: &Path, record: &Record, links: Links) -> io::Result<bool> {
+/// `done` is called right after the name is gone, before the lock is.
+pub(crate) fn withdraw(
+    path: &Path,
+    record: &Record,
+    links: Links,
+    done: impl FnOnce(),
+) -> io::Result<bool> {
     let Some(name) = path.file_name() else {
         return Ok(false);
     };
     // Held, so that nobody puts another folder in its place and has a file in that one taken away.
     let folder = Folder::hold(folder_of(path))?;
     let named = folder.inside(name);
-    let file = match file::open_to_lock(&named, links) {
-        Ok(Some(file)) => file,
-        Ok(None) => return Ok(false),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
+    let file = match find(&named, links)? {
+        Some(file) if file.is_small_file(LENGTH_MAX)? => file.open_to_lock()?,
+        _ => return Ok(false),
     };
     lock(&file)?; // released when the file is closed, by whatever end
     let same_record = matches!(read_file(&file)?, Found::Record(found) if found == *record);
@@ -181,6 +217,7 @@ pub(crate) fn withdraw(path: &Path, record: &Record, links: Links) -> io::Result
         return Ok(false);
     }
     folder.unlink(name)?;
+    done();
     Ok(true)
 }
 
@@ -261,16 +298,24 @@ mod tests {
     fn a_name_is_given_once_and_taken_away_by_its_record_only() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ring");
-        assert!(publish(&path, &record(), &access()).unwrap());
-        assert!(!publish(&path, &record(), &access()).unwrap());
+        let held = Folder::hold(folder.path()).unwrap();
+        let publish = || publish(&held, OsStr::new("ring"), &record(), &access(), || ());
+        assert!(publish().unwrap());
+        assert!(!publish().unwrap());
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o640);
         let other = Record {
             cookie: [0, 0],
             ..record()
         };
-        assert!(!withdraw(&path, &other, Links::Follow).unwrap());
-        assert!(withdraw(&path, &record(), Links::Follow).unwrap());
-        assert!(!withdraw(&path, &record(), Links::Follow).unwrap());
+        let withdraw = |record| {
+            let mut gone = false;
+            let withdrawn = withdraw(&path, &record, Links::Follow, || gone = true).unwrap();
+            assert_eq!(withdrawn, gone);
+            withdrawn
+        };
+        assert!(!withdraw(other));
+        assert!(withdraw(record()));
+        assert!(!withdraw(record()));
         assert!(matches!(
             read(&path, Links::Follow).unwrap(),
             Found::Nothing
@@ -281,14 +326,13 @@ mod tests {
     fn a_file_system_without_unnamed_files_does_too() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ring");
-        link_temporary(folder.path(), &path, &record(), &access())
-            .unwrap()
-            .unwrap();
+        let held = Folder::hold(folder.path()).unwrap();
+        let link = || link_temporary(&held, OsStr::new("ring"), &record(), &access()).unwrap();
+        link().unwrap();
         assert!(
             matches!(read(&path, Links::Follow).unwrap(), Found::Record(found) if found == record())
         );
-        let again = link_temporary(folder.path(), &path, &record(), &access()).unwrap();
-        assert_eq!(again.unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(link().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(
             fs::read_dir(folder.path()).unwrap().count(),
             1,

@@ -124,7 +124,7 @@ pub fn list() -> Result<Vec<Status>, Error> {
 pub(crate) fn status(name: &Name) -> Result<Status, Error> {
     let id = match name {
         Name::Id(id) => *id, // also of a ring that is not ready
-        _ => open::probe(name, Trust::Any, ShmAtFlags::READ_ONLY)?.id,
+        _ => open::probe(name, Trust::Look, ShmAtFlags::READ_ONLY)?.id,
     };
     look(id)?.ok_or_else(|| Error::NotFound { name: name.clone() })
 }
@@ -133,7 +133,7 @@ pub(crate) fn status(name: &Name) -> Result<Status, Error> {
 fn look(id: ShmId) -> Result<Option<Status>, Error> {
     let name = Name::Id(id);
     let known = open::account(&name, id)?;
-    let Some(region) = open::attach(&name, id, &known, ShmAtFlags::READ_ONLY)? else {
+    let Some(region) = open::attach(&name, id, &known, ShmAtFlags::READ_ONLY, Trust::Look)? else {
         return Ok(None);
     };
     Ok(match region.header().identity.read(region.len()) {

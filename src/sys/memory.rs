@@ -1,6 +1,8 @@
 #![allow(unsafe_code)]
 //! Advice to the kernel about attached memory.
 
+use std::fs;
+
 use nix::sys::mman::{MmapAdvise, madvise};
 
 use super::errno::{Errno, Result};
@@ -37,6 +39,21 @@ pub(crate) fn check_huge(mapping: &Mapping, len: usize) -> Result<()> {
     }
 }
 
+/// Whether the pages are huge ones. Touches none of them.
+///
+/// The kernel refuses one kind of advice for huge pages and for locked ones (`EINVAL`), and on old
+/// kernels for all; then `/proc/self/smaps` tells. Where that cannot be read, the answer is yes.
+pub(crate) fn is_huge(mapping: &Mapping) -> bool {
+    if advise(mapping, 1, Harmless::Cold) != Err(Errno::EINVAL) {
+        return false;
+    }
+    let all = fs::read_to_string("/proc/self/smaps").unwrap_or_default();
+    let start = format!("{:x}-", mapping.as_ptr().addr());
+    let mut lines = all.lines().skip_while(|line| !line.starts_with(&start));
+    let flags = lines.find_map(|line| line.strip_prefix("VmFlags:"));
+    flags.is_none_or(|flags| flags.split(' ').any(|flag| flag == "ht"))
+}
+
 /// The kinds of advice that change neither the content nor the access of any page.
 #[derive(Copy, Clone)]
 enum Harmless {
@@ -63,7 +80,6 @@ mod tests {
     use super::*;
     use crate::sys::key::Key;
     use crate::sys::shm::{ShmAtFlags, ShmGetFlags, shmat, shmctl_rmid, shmget};
-    use std::fs;
 
     const LEN: usize = 256 << 10;
 

@@ -102,6 +102,12 @@ fn unexpected(of: &str) -> io::Error {
     )
 }
 
+/// Seconds since the system was started. Nobody sets this clock, and it counts while the system
+/// sleeps.
+pub(crate) fn uptime() -> u64 {
+    nanoseconds(libc::CLOCK_BOOTTIME) / 1_000_000_000
+}
+
 /// The kernel's coarse clock in nanoseconds: monotonic, moves once a tick (1 to 10 ms), cheap to read.
 ///
 /// To ask "has a tick passed since", not to measure.

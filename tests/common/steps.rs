@@ -58,6 +58,10 @@ impl Stepped {
         Some(number.cast_signed())
     }
 
+    pub fn pid(&self) -> i32 {
+        self.child.pid()
+    }
+
     /// Lets it go on to its end, which must be a good one.
     pub fn finish(mut self) {
         while self.step() {}
