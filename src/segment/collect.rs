@@ -5,7 +5,7 @@ use std::fs::DirEntry;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use std::{fs, io, process};
+use std::{fs, io};
 
 use super::rendezvous::{self, Found};
 use super::{Trust, kind, limits, note, open, participants, remove, stat};
@@ -96,15 +96,16 @@ pub(super) fn make_room() -> Result<bool, Error> {
 fn sweep(paths: &[PathBuf], dry_run: bool, grace: Option<Duration>) -> Result<Vec<Garbage>, Error> {
     let of_list = |file| move |source| super::of_file(Path::new(file), "read", source);
     let mut found = stale_names(paths)?;
-    let segments = proc::shm_ids().map_err(of_list("/proc/sysvipc/shm"))?;
-    found.extend(
-        segments
-            .into_iter()
-            .filter_map(|id| dead_segment(id, grace)),
-    );
     if !dry_run {
         found.retain(|garbage| discard(garbage).unwrap_or(false));
     }
+    let segments = proc::shm_ids().map_err(of_list("/proc/sysvipc/shm"))?;
+    found.extend(segments.into_iter().filter_map(|id| {
+        // Attached until it is removed, so that the id cannot come to mean another segment.
+        let (garbage, _attached) = dead_segment(id, grace)?;
+        let discarded = dry_run || discard(&garbage).unwrap_or(false);
+        discarded.then_some(garbage)
+    }));
     // After the segments: what belonged to those that were just removed is dead now.
     let sets = proc::sem_ids().map_err(of_list("/proc/sysvipc/sem"))?;
     let mut sets: Vec<_> = sets
@@ -119,15 +120,18 @@ fn sweep(paths: &[PathBuf], dry_run: bool, grace: Option<Duration>) -> Result<Ve
     Ok(found)
 }
 
-fn dead_segment(id: ShmId, grace: Option<Duration>) -> Option<Garbage> {
-    if remove::is_half_made(id) {
-        return Some(Garbage::HalfMade(id));
+/// What is dead, attached by nobody but this process.
+type Dead = (Garbage, Arc<Region>);
+
+fn dead_segment(id: ShmId, grace: Option<Duration>) -> Option<Dead> {
+    if let Some(region) = remove::half_made(id) {
+        return Some((Garbage::HalfMade(id), Arc::new(region)));
     }
     nameless(id, grace).unwrap_or(None)
 }
 
 /// The ring, if nobody is attached, no name leads to it, and it is empty or was removed.
-fn nameless(id: ShmId, grace: Option<Duration>) -> io::Result<Option<Garbage>> {
+fn nameless(id: ShmId, grace: Option<Duration>) -> io::Result<Option<Dead>> {
     let Some(known) = stat(id)? else {
         return Ok(None);
     };
@@ -154,8 +158,8 @@ fn nameless(id: ShmId, grace: Option<Duration>) -> io::Result<Option<Garbage>> {
     };
     let region = Arc::new(region);
     let found = judge(id, &region, &facts, &before, grace)?;
-    let after = stat(id)?;
-    Ok(found.filter(|_| after == Some(before)))
+    let found = found.filter(|_| stat(id) == Ok(Some(before)));
+    Ok(found.map(|garbage| (garbage, region)))
 }
 
 /// What an attached ring is, as far as it tells by itself.
@@ -351,7 +355,9 @@ fn is_stale_name(path: &Path) -> io::Result<bool> {
 fn discard(garbage: &Garbage) -> Result<bool, Error> {
     let name = || Name::Private;
     match garbage {
-        Garbage::Nameless(id) if !is_untouched(*id) => Ok(false),
+        // Looked at again right before: its id may mean another set by now. What is left between the
+        // two calls is that of the last user of a ring: see `last_user`.
+        Garbage::Semaphores(id) if !is_orphan(*id).unwrap_or(false) => Ok(false),
         Garbage::HalfMade(id) | Garbage::Removed(id) | Garbage::Nameless(id) => {
             shm::shmctl_rmid(*id)
                 .map(|()| true)
@@ -365,12 +371,6 @@ fn discard(garbage: &Garbage) -> Result<bool, Error> {
             Ok(!path.exists())
         }
     }
-}
-
-/// Whether this process was the last to look at a segment. If another came meanwhile, it may have put something in.
-fn is_untouched(id: ShmId) -> bool {
-    let own = process::id().cast_signed();
-    matches!(stat(id), Ok(Some(now)) if now.nattch == 0 && now.lpid == own)
 }
 
 #[cfg(test)]

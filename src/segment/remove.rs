@@ -215,18 +215,17 @@ pub(super) fn clear_half_made(name: &Name, key: Key) -> Result<(), Error> {
     let Ok(id) = open::by_key(name, key) else {
         return Ok(());
     };
-    if is_half_made(id) {
-        let _ = shm::shmctl_rmid(id); // another creator may have been faster
-        super::collect::make_room()?;
-    }
-    Ok(())
+    let Some(attached) = half_made(id) else {
+        return Ok(());
+    };
+    let _ = shm::shmctl_rmid(id); // another creator may have been faster
+    drop(attached);
+    super::collect::make_room().map(drop)
 }
 
-/// Whether the segment is a ring that nobody will finish.
-pub(super) fn is_half_made(id: ShmId) -> bool {
-    let Ok(Some(known)) = stat(id) else {
-        return false;
-    };
+/// The segment, attached, if it is a ring that nobody will finish. Its id is its own while it is attached.
+pub(super) fn half_made(id: ShmId) -> Option<Region> {
+    let known = stat(id).ok()??;
     let attached = open::attach(
         &Name::Id(id),
         id,
@@ -234,7 +233,7 @@ pub(super) fn is_half_made(id: ShmId) -> bool {
         ShmAtFlags::READ_ONLY,
         Trust::Look,
     );
-    matches!(attached, Ok(Some(region)) if is_abandoned(id, &region))
+    attached.ok()?.filter(|region| is_abandoned(id, region))
 }
 
 /// Whether an attached segment is a ring whose creator is gone.
