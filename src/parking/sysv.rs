@@ -15,6 +15,7 @@
 
 use std::time::Instant;
 
+use super::held::{self, MappedSegment};
 use super::{Deadline, ParkFault, Reach, SLICE};
 use crate::ring::{Parking, Role, Roll, Wake};
 use crate::sys::Errno;
@@ -81,11 +82,13 @@ fn door(role: Role) -> u16 {
 #[derive(Debug)]
 pub(crate) struct Semaphores {
     id: SemId,
+    /// Whose they are: by this the process notes what it holds itself.
+    segment: MappedSegment,
 }
 
 impl Semaphores {
-    pub(crate) fn new(id: SemId) -> Self {
-        Self { id }
+    pub(crate) fn new(id: SemId, segment: MappedSegment) -> Self {
+        Self { id, segment }
     }
 
     /// Marks a fresh set as that of the segment, for collectors, in one step.
@@ -180,6 +183,19 @@ impl Semaphores {
         }
     }
 
+    /// Takes what `semaphore` stands for by `ops`; `false` if they would have to wait, or this process has it, whatever the kernel
+    /// says.
+    fn take_by(&self, semaphore: u16, ops: &[SemOp]) -> Result<bool, ParkFault> {
+        held::take(self.segment, semaphore, || self.run_draining(ops))
+    }
+
+    /// Gives it up.
+    fn give_by(&self, semaphore: u16, ops: &[SemOp]) -> Result<(), ParkFault> {
+        // `false`: nobody has it, as far as the kernel knows. Only who changes values himself, or leaves his adjustments behind,
+        // can bring that about.
+        held::give(self.segment, semaphore, || self.run_draining(ops).map(drop))
+    }
+
     /// Runs `ops`, making room once if a wake-up count has come to its end; `false` if they would have to wait.
     fn run_draining(&self, ops: &[SemOp]) -> Result<bool, ParkFault> {
         let mut result = sem::semop(self.id, ops);
@@ -234,7 +250,7 @@ impl Parking for Semaphores {
             SemOp::add(EMPTY, 1),
             SemOp::take(EMPTY, 1).undo(),
         ];
-        let taken = self.run_draining(&ops)?;
+        let taken = self.take_by(own, &ops)?;
         if taken {
             // Alone in its role, and not asleep: whoever these were promised to is dead. An error would be met again by
             // whoever sleeps; the role is taken.
@@ -249,8 +265,7 @@ impl Parking for Semaphores {
             SemOp::add(FULL, 1).undo(),
             SemOp::add(EMPTY, 1).undo(),
         ];
-        // `false`: the count is 0 already. Only somebody who writes into the set himself can bring that about.
-        self.run_draining(&ops).map(drop)
+        self.give_by(counter(role), &ops)
     }
 
     fn attached(&self, role: Role) -> Result<u32, ParkFault> {
@@ -300,7 +315,7 @@ impl Parking for Semaphores {
             SemOp::take(EMPTY, 1).undo(),
         ];
         let unneeded = if beside.is_some() { 0 } else { 2 };
-        self.run_draining(&ops[unneeded..])
+        self.take_by(life(number), &ops[unneeded..])
     }
 
     fn is_deserted(&self) -> Result<bool, ParkFault> {
@@ -310,6 +325,7 @@ impl Parking for Semaphores {
         ])
     }
 
+    // The number is held already, by `take`.
     fn found(&self, _: u16, role: Role) -> Result<bool, ParkFault> {
         self.run_draining(&[
             SemOp::wait_zero(PRODUCERS).nowait(),
@@ -319,7 +335,7 @@ impl Parking for Semaphores {
     }
 
     fn adopt(&self, number: u16, role: Role) -> Result<bool, ParkFault> {
-        self.run_draining(&[
+        let ops = [
             // Only while somebody has it: see `join`.
             SemOp::take(life(number), 1).nowait(),
             SemOp::add(life(number), 1),
@@ -330,7 +346,8 @@ impl Parking for Semaphores {
             SemOp::take(FULL, 1).undo(),
             SemOp::add(EMPTY, 1),
             SemOp::take(EMPTY, 1).undo(),
-        ])
+        ];
+        self.take_by(life(number), &ops)
     }
 
     fn leave(&self, number: u16, role: Role) -> Result<(), ParkFault> {
@@ -340,11 +357,11 @@ impl Parking for Semaphores {
             SemOp::add(FULL, 1).undo(),
             SemOp::add(EMPTY, 1).undo(),
         ];
-        self.run_draining(&ops).map(drop) // as in `detach`
+        self.give_by(life(number), &ops)
     }
 
     fn take(&self, number: u16) -> Result<bool, ParkFault> {
-        self.run_draining(&[
+        let ops = [
             SemOp::wait_zero(life(number)).nowait(),
             SemOp::add(life(number), 1).undo(),
             // As in `attach`: others may sleep because this number is taken.
@@ -352,7 +369,8 @@ impl Parking for Semaphores {
             SemOp::take(FULL, 1).undo(),
             SemOp::add(EMPTY, 1),
             SemOp::take(EMPTY, 1).undo(),
-        ])
+        ];
+        self.take_by(life(number), &ops)
     }
 
     fn give(&self, number: u16) -> Result<(), ParkFault> {
@@ -364,7 +382,7 @@ impl Parking for Semaphores {
             SemOp::add(EMPTY, 1).undo(),
             SemOp::take(EMPTY, 1),
         ];
-        self.run_draining(&ops).map(drop)
+        self.give_by(life(number), &ops)
     }
 
     fn alive(&self, number: u16) -> Result<bool, ParkFault> {

@@ -61,7 +61,10 @@ impl<T: Default + Send> ProcessLocal<T> {
             process: fork::incarnation(),
             value: Mutex::default(),
         }));
-        match self.instance.compare_exchange(other, fresh, AcqRel, Acquire) {
+        match self
+            .instance
+            .compare_exchange(other, fresh, AcqRel, Acquire)
+        {
             Ok(_) => fresh,
             Err(theirs) => {
                 // SAFETY: it came from `Box::into_raw` just now, and nobody else has seen it.
