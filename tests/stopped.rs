@@ -5,11 +5,13 @@
 
 mod common;
 
+use std::io::{Read, Write};
 use std::time::Duration;
 
 use common::steps::Stepped;
-use common::{Child, Shared, asleep, forked, until, watched};
+use common::{Child, Place, Shared, asleep, forked, until, watched};
 use ringpipe::mpmc::{Consumer, Producer, Ring};
+use ringpipe::stream::{Fifo, Reader, Writer};
 use ringpipe::{PeerLoss, Role, Strategy};
 
 /// Where a participant says that it has got on.
@@ -31,22 +33,30 @@ fn pop_one(ring: &Ring<u64>) {
 
 /// One that sleeps, and says when it has got on; then it stays.
 fn sleeper(ring: &Ring<u64>, role: Role, done: Shared, work: impl FnOnce()) -> Child {
-    let before = asleep(ring, role);
+    sleeper_of(|| asleep(ring, role), done, work)
+}
+
+fn sleeper_of(asleep: impl Fn() -> u32, done: Shared, work: impl FnOnce()) -> Child {
+    let before = asleep();
     let child = forked(|| {
         work();
         done.set(DONE, 1);
     });
-    until(|| asleep(ring, role) == before + 1);
+    until(|| asleep() == before + 1);
     child
 }
 
 /// One that sleeps, and will be halted when it has been woken.
 fn to_be_halted(ring: &Ring<u64>, role: Role, work: impl FnOnce()) -> Stepped {
-    let before = asleep(ring, role);
+    to_be_halted_of(|| asleep(ring, role), work)
+}
+
+fn to_be_halted_of(asleep: impl Fn() -> u32, work: impl FnOnce()) -> Stepped {
+    let before = asleep();
     let mut stepped = Stepped::new(work);
     stepped.until_one_operation();
     stepped.let_go();
-    until(|| asleep(ring, role) == before + 1);
+    until(|| asleep() == before + 1);
     stepped
 }
 
@@ -171,4 +181,66 @@ fn the_death_of_a_stopped_one_wakes_another() {
     drop(stopped); // killed
     done.until(DONE, 1);
     sleeper.join();
+}
+
+/// As many bytes as fill half of the streams below.
+const HALF: usize = 4096;
+
+fn stream(place: &Place) -> (Fifo, Writer, Reader) {
+    let options = ringpipe::stream::Options::new().capacity(2 * HALF);
+    let fifo = options.create(place.path()).unwrap();
+    let (writer, reader) = fifo.both().unwrap();
+    (fifo, writer, reader)
+}
+
+/// The same of a stream: a write wakes one reader, and the next write another.
+#[test]
+fn one_write_waits_for_the_stopped_reader_that_it_woke() {
+    let (place, _watchdog) = watched("a write and a stopped reader");
+    let (fifo, mut writer, _reader) = stream(&place);
+    let asleep = || fifo.status().unwrap().unwrap().consumer.sleeping;
+    let read = || {
+        // An open that waits would wake others that wait.
+        let mut reader = fifo.reader_nonblocking().unwrap();
+        reader.set_nonblocking(false);
+        reader.set_strategy(Strategy::Sleep);
+        assert!(reader.read(&mut [0; 2 * HALF]).unwrap() > 0);
+    };
+    let mut stopped = to_be_halted_of(asleep, read);
+    let done = Shared::new();
+    let sleeper = sleeper_of(asleep, done, read);
+    writer.write_all(b"first").unwrap();
+    stopped.halt();
+    assert_eq!((asleep(), fifo.available()), (1, 5));
+    writer.write_all(b"second").unwrap();
+    done.until(DONE, 1);
+    sleeper.join();
+    writer.write_all(b"third").unwrap();
+    stopped.finish();
+}
+
+#[test]
+fn one_read_waits_for_the_stopped_writer_that_it_woke() {
+    let (place, _watchdog) = watched("a read and a stopped writer");
+    let (fifo, mut writer, mut reader) = stream(&place);
+    writer.write_all(&[0; 2 * HALF]).unwrap();
+    let asleep = || fifo.status().unwrap().unwrap().producer.sleeping;
+    let write = || {
+        let mut writer = fifo.writer_nonblocking().unwrap();
+        writer.set_nonblocking(false);
+        writer.set_strategy(Strategy::Sleep);
+        writer.write_all(&[1; HALF]).unwrap();
+    };
+    let mut stopped = to_be_halted_of(asleep, write);
+    let done = Shared::new();
+    let sleeper = sleeper_of(asleep, done, write);
+    let mut half = [0; HALF];
+    reader.read_exact(&mut half).unwrap();
+    stopped.halt();
+    assert_eq!((asleep(), fifo.available()), (1, HALF));
+    reader.read_exact(&mut half).unwrap();
+    done.until(DONE, 1);
+    sleeper.join();
+    stopped.finish();
+    assert_eq!(fifo.available(), 2 * HALF);
 }
