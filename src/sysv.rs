@@ -11,6 +11,20 @@
 //! identifiers and keys are plain numbers, and anybody with the permission may remove a set you sleep
 //! on.
 //!
+//! # Sets that others use
+//!
+//! [`semop`], [`semctl_setval`] and [`semctl_setall`] change any set that this process may alter, a ring's too, and
+//! they are safe all the same. No memory of this process follows from a semaphore alone:
+//!
+//! - Within one process, what a handle holds is noted in the process as well. Whatever a ring's set says afterwards, no
+//!   second handle of the process comes to that role or number, and the process does not clear up after its own handle.
+//! - Other processes go by the set. They may take the holder for dead, and then two processes write to the same slots.
+//!   With shared roles they may also free the holder's slots, for any handle to claim. But that is no more than any process
+//!   with the permission can bring about, by these calls or by a store into the ring, and no type in this process can
+//!   prevent it: what is in place in a ring is only as exclusive as those who may write to it let it be.
+//!
+//! A ring whose set was changed may hang, lose items or show an end that is none. Leave its set alone.
+//!
 //! Objects outlive their processes. Whoever creates one has to remove it, with [`shmctl_rmid`] or
 //! [`semctl_rmid`]; `ipcs` lists what was forgotten, `ipcrm` removes it.
 //!

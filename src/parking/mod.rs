@@ -2,11 +2,15 @@
 //! need of the clock and of the processor.
 
 mod barrier;
+#[cfg(not(loom))]
+mod held;
 mod local;
 #[cfg(not(loom))]
 mod sysv;
 
 pub(crate) use barrier::{Fence, Reach, full_barrier, heavy_barrier};
+#[cfg(not(loom))]
+pub(crate) use held::MappedSegment;
 pub(crate) use local::Local;
 #[cfg(not(loom))]
 pub(crate) use sysv::{Semaphores, operations, set_size};

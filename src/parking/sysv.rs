@@ -15,6 +15,7 @@
 
 use std::time::Instant;
 
+use super::held::{self, MappedSegment};
 use super::{Deadline, ParkFault, Reach, SLICE};
 use crate::ring::{Parking, Role, Roll, Wake};
 use crate::sys::Errno;
@@ -81,12 +82,13 @@ fn door(role: Role) -> u16 {
 #[derive(Debug)]
 pub(crate) struct Semaphores {
     id: SemId,
-    segment: ShmId,
+    /// Whose they are: the set is marked for it, and by it the process notes what it holds itself.
+    segment: MappedSegment,
 }
 
 impl Semaphores {
     /// The set `id`, which is marked for `segment`.
-    pub(crate) fn new(id: SemId, segment: ShmId) -> Self {
+    pub(crate) fn new(id: SemId, segment: MappedSegment) -> Self {
         Self { id, segment }
     }
 
@@ -157,7 +159,7 @@ impl Semaphores {
     /// All values of the ring's set.
     fn values(&self) -> Result<Vec<u16>, ParkFault> {
         let values = sem::semctl_getall(self.id).map_err(|errno| fault("semctl(GETALL)", errno))?;
-        if segment_in(&values) == Some(self.segment) {
+        if segment_in(&values) == Some(self.segment.id()) {
             Ok(values)
         } else {
             Err(ParkFault::Removed) // and another set has its id
@@ -169,7 +171,7 @@ impl Semaphores {
     /// What was read or found before this succeeds was the ring's own: an id that another set has
     /// never comes to mean the ring's set again.
     fn check_marks(&self) -> Result<(), ParkFault> {
-        let own = MARKS.into_iter().chain(digits(self.segment));
+        let own = MARKS.into_iter().chain(digits(self.segment.id()));
         for (semaphore, value) in (MARK..).zip(own) {
             if self.value(semaphore)? != i32::from(value) {
                 return Err(ParkFault::Removed);
@@ -205,6 +207,21 @@ impl Semaphores {
         }
     }
 
+    /// Takes what `semaphore` stands for by `ops`; `false` if they would have to wait, or this process has it, whatever the kernel
+    /// says.
+    fn take_by(&self, semaphore: u16, ops: &[SemOp]) -> Result<bool, ParkFault> {
+        held::take(self.segment, semaphore, || self.run_draining(ops))
+    }
+
+    /// Gives it up.
+    fn give_by(&self, semaphore: u16, ops: &[SemOp]) -> Result<(), ParkFault> {
+        // `false`: nobody has it, as far as the kernel knows. Only who changes values himself, or leaves his adjustments behind,
+        // can bring that about.
+        held::give(self.segment, semaphore, || {
+            self.run_giving_up(ops).map(drop)
+        })
+    }
+
     /// Runs `ops`, making room once if a wake-up count has come to its end; `false` if they would have to wait.
     ///
     /// Looks first whether the set is still the ring's: these are the rare operations, and they
@@ -218,7 +235,7 @@ impl Semaphores {
     /// where nobody else would give it up.
     fn run_giving_up(&self, ops: &[SemOp]) -> Result<bool, ParkFault> {
         match sem::semctl_getall(self.id) {
-            Ok(values) if segment_in(&values) != Some(self.segment) => Err(ParkFault::Removed),
+            Ok(values) if segment_in(&values) != Some(self.segment.id()) => Err(ParkFault::Removed),
             _ => self.run_unchecked(ops),
         }
     }
@@ -287,7 +304,7 @@ impl Parking for Semaphores {
             SemOp::add(EMPTY, 1),
             SemOp::take(EMPTY, 1).undo(),
         ];
-        let taken = self.run_draining(&ops)?;
+        let taken = self.take_by(own, &ops)?;
         if taken {
             // Alone in its role, and not asleep: whoever these were promised to is dead. An error would be met again by
             // whoever sleeps; the role is taken.
@@ -302,8 +319,7 @@ impl Parking for Semaphores {
             SemOp::add(FULL, 1).undo(),
             SemOp::add(EMPTY, 1).undo(),
         ];
-        // `false`: the count is 0 already. Only somebody who writes into the set himself can bring that about.
-        self.run_giving_up(&ops).map(drop)
+        self.give_by(counter(role), &ops)
     }
 
     fn attached(&self, role: Role) -> Result<u32, ParkFault> {
@@ -353,7 +369,7 @@ impl Parking for Semaphores {
             SemOp::take(EMPTY, 1).undo(),
         ];
         let unneeded = if beside.is_some() { 0 } else { 2 };
-        self.run_draining(&ops[unneeded..])
+        self.take_by(life(number), &ops[unneeded..])
     }
 
     fn is_deserted(&self) -> Result<bool, ParkFault> {
@@ -367,6 +383,7 @@ impl Parking for Semaphores {
         Ok(deserted)
     }
 
+    // The number is held already, by `take`.
     fn found(&self, _: u16, role: Role) -> Result<bool, ParkFault> {
         self.run_draining(&[
             SemOp::wait_zero(PRODUCERS).nowait(),
@@ -376,7 +393,7 @@ impl Parking for Semaphores {
     }
 
     fn adopt(&self, number: u16, role: Role) -> Result<bool, ParkFault> {
-        self.run_draining(&[
+        let ops = [
             // Only while somebody has it: see `join`.
             SemOp::take(life(number), 1).nowait(),
             SemOp::add(life(number), 1),
@@ -387,7 +404,8 @@ impl Parking for Semaphores {
             SemOp::take(FULL, 1).undo(),
             SemOp::add(EMPTY, 1),
             SemOp::take(EMPTY, 1).undo(),
-        ])
+        ];
+        self.take_by(life(number), &ops)
     }
 
     fn leave(&self, number: u16, role: Role) -> Result<(), ParkFault> {
@@ -397,11 +415,11 @@ impl Parking for Semaphores {
             SemOp::add(FULL, 1).undo(),
             SemOp::add(EMPTY, 1).undo(),
         ];
-        self.run_giving_up(&ops).map(drop) // as in `detach`
+        self.give_by(life(number), &ops)
     }
 
     fn take(&self, number: u16) -> Result<bool, ParkFault> {
-        self.run_draining(&[
+        let ops = [
             SemOp::wait_zero(life(number)).nowait(),
             SemOp::add(life(number), 1).undo(),
             // As in `attach`: others may sleep because this number is taken.
@@ -409,7 +427,8 @@ impl Parking for Semaphores {
             SemOp::take(FULL, 1).undo(),
             SemOp::add(EMPTY, 1),
             SemOp::take(EMPTY, 1).undo(),
-        ])
+        ];
+        self.take_by(life(number), &ops)
     }
 
     fn give(&self, number: u16) -> Result<(), ParkFault> {
@@ -421,7 +440,7 @@ impl Parking for Semaphores {
             SemOp::add(EMPTY, 1).undo(),
             SemOp::take(EMPTY, 1),
         ];
-        self.run_giving_up(&ops).map(drop)
+        self.give_by(life(number), &ops)
     }
 
     fn alive(&self, number: u16) -> Result<bool, ParkFault> {

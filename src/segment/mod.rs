@@ -31,7 +31,7 @@ pub(crate) use survey::status;
 use crate::error::Error;
 use crate::memory::{Crew, Expected, Extent, Facts, Region, extent};
 use crate::name::Name;
-use crate::parking::Semaphores;
+use crate::parking::{MappedSegment, Semaphores};
 use crate::sync::{Arc, Ordering};
 use crate::sys::sem::SemId;
 use crate::sys::shm::{self, ShmId, ShmStat};
@@ -202,15 +202,15 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
+    /// Of a region that this thread has just mapped.
     fn of_region(name: Name, id: ShmId, facts: Facts, region: Region) -> Self {
         let set = SemId::from_raw(facts.sem_id);
-        let semaphores = Arc::new(Semaphores::new(set, id));
         Self {
             name,
             id,
             facts,
             region: Arc::new(region),
-            semaphores,
+            semaphores: Arc::new(Semaphores::new(set, MappedSegment::of(id))),
         }
     }
 

@@ -62,6 +62,31 @@ impl Stepped {
         self.child.pid()
     }
 
+    /// Lets it go on to where it does one operation on a semaphore, which may be to sleep: the other calls have several.
+    #[cfg(target_arch = "x86_64")]
+    pub fn until_one_operation(&mut self) {
+        let pid = Pid::from_raw(self.child.pid());
+        while self.step() {
+            let call = ptrace::getregs(pid).expect("it is stopped");
+            // The C library has semop(2) done by this one, too.
+            if call.orig_rax == libc::SYS_semtimedop.cast_unsigned() && call.rdx == 1 {
+                return;
+            }
+        }
+        panic!("it does none");
+    }
+
+    /// Lets it go on without waiting for where it halts next: see [`Stepped::halt`].
+    pub fn let_go(&mut self) {
+        ptrace::syscall(Pid::from_raw(self.child.pid()), None).expect("it is stopped");
+    }
+
+    /// Waits until it halts, at the beginning or the end of a system call.
+    pub fn halt(&mut self) {
+        let halted = waitpid(Pid::from_raw(self.child.pid()), None).expect("it is our child");
+        assert!(matches!(halted, WaitStatus::PtraceSyscall(_)), "{halted:?}");
+    }
+
     /// Lets it go on to its end, which must be a good one.
     pub fn finish(mut self) {
         while self.step() {}

@@ -312,11 +312,13 @@ impl Member {
                 .split(self.number, self.entry(), place, run, len);
         }
         count(&self.board.crowd().tallies.redelivered, len as u64);
-        self.stir();
-        Hold {
+        let hold = Hold {
             place,
             len,
             redelivered: true,
-        }
+        };
+        self.again = Some(hold);
+        self.stir();
+        hold
     }
 }

@@ -93,13 +93,43 @@ impl Member {
         }
     }
 
-    /// One of the other role; and one of this one, if there is something for it too. A fault, since the semaphores were
-    /// removed, does not undo what was done, and shows to whoever waits next.
+    /// One of the other role, and one more if what lies behind was handed over before; and one of this role, if there is something
+    /// for it too. A fault, since the semaphores were removed, does not undo what was done, and shows to whoever waits next.
     #[cold]
     fn wake(&mut self) {
         let _ = self.crew().wake_one(self.role.peer(), None);
+        if self.ready_behind() {
+            let _ = self.crew().wake_one(self.role.peer(), None);
+        }
+        let behind = self.frontier;
         if self.next_ready() || self.last_of_the_feed() {
             let _ = self.crew().wake_one(self.role, None);
+        }
+        if self.hold.is_some() {
+            self.frontier = behind; // where it ends, for when it is handed over
+        }
+    }
+
+    /// Whether what lies behind the last claim was handed over before it: whoever that woke found this claim in the way, and
+    /// sleeps again.
+    ///
+    /// One more is woken for it, however much it is: each that takes something wakes the next. So one that is stopped in
+    /// between does not keep the others asleep.
+    fn ready_behind(&self) -> bool {
+        let claim = self.entry().claim.load(Ordering::Relaxed); // this one's own
+        let end = match self.again {
+            Some(again) if again.place.position == claim => {
+                again.place.ahead(again.len, self.capacity())
+            }
+            _ => self.frontier.place, // it has not looked for more since
+        };
+        let word = self.crew().word(end);
+        match (self.role, word.kind()) {
+            (_, Some(Kind::Skip)) | (Role::Producer, Some(Kind::Full)) => {
+                word.stand(end.lap) == Stand::Now
+            }
+            (Role::Consumer, Some(Kind::Free)) => word.stand(end.lap) == Stand::After,
+            _ => false,
         }
     }
 

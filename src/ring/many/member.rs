@@ -46,6 +46,8 @@ pub(crate) struct Member {
     pub(super) frontier: Frontier,
     /// What a guard has in hand.
     pub(super) hold: Option<Hold>,
+    /// What was claimed last of that which had been returned: it does not end at the frontier.
+    pub(super) again: Option<Hold>,
     pub(super) moved: u64,
     pub(super) pulse: Pulse,
     /// Whether a look has freed slots, of which nobody was told yet.
@@ -81,6 +83,7 @@ impl Member {
             role,
             frontier,
             hold: None,
+            again: None,
             moved: 0,
             pulse: Pulse::default(),
             drained: false,
