@@ -420,6 +420,103 @@ pub struct PushSliceError {
     pub cause: PushError<()>,
 }
 
+/// Why a slice was not pushed whole in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{pushed} items were pushed, then: {cause}")]
+pub struct PushSliceTimeoutError {
+    /// How many items of the slice, from its beginning, are in the ring.
+    pub pushed: usize,
+    /// Why the rest is not.
+    #[source]
+    pub cause: PushTimeoutError<()>,
+}
+
+impl<T> TryPushError<T> {
+    /// The item that was not pushed.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Full(item) | Self::Disconnected(item) | Self::Fault(item, _) => item,
+        }
+    }
+
+    /// Whether it is [`TryPushError::Full`].
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+
+    /// Whether it is [`TryPushError::Disconnected`].
+    pub fn is_disconnected(&self) -> bool {
+        matches!(self, Self::Disconnected(_))
+    }
+}
+
+impl<T> PushError<T> {
+    /// The item that was not pushed.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Disconnected(item) | Self::Interrupted(item) | Self::Fault(item, _) => item,
+        }
+    }
+
+    /// Whether it is [`PushError::Disconnected`].
+    pub fn is_disconnected(&self) -> bool {
+        matches!(self, Self::Disconnected(_))
+    }
+}
+
+impl<T> PushTimeoutError<T> {
+    /// The item that was not pushed.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Timeout(item)
+            | Self::Disconnected(item)
+            | Self::Interrupted(item)
+            | Self::Fault(item, _) => item,
+        }
+    }
+
+    /// Whether it is [`PushTimeoutError::Timeout`].
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout(_))
+    }
+
+    /// Whether it is [`PushTimeoutError::Disconnected`].
+    pub fn is_disconnected(&self) -> bool {
+        matches!(self, Self::Disconnected(_))
+    }
+}
+
+impl TryPopError {
+    /// Whether it is [`TryPopError::Empty`].
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Empty)
+    }
+
+    /// Whether it is [`TryPopError::Disconnected`].
+    pub fn is_disconnected(&self) -> bool {
+        matches!(self, Self::Disconnected)
+    }
+}
+
+impl PopError {
+    /// Whether it is [`PopError::Disconnected`].
+    pub fn is_disconnected(&self) -> bool {
+        matches!(self, Self::Disconnected)
+    }
+}
+
+impl PopTimeoutError {
+    /// Whether it is [`PopTimeoutError::Timeout`].
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout)
+    }
+
+    /// Whether it is [`PopTimeoutError::Disconnected`].
+    pub fn is_disconnected(&self) -> bool {
+        matches!(self, Self::Disconnected)
+    }
+}
+
 /// Why nothing was popped by an operation that does not wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TryPopError {

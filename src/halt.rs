@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::error::{
     Fault, PopError, PopTimeoutError, PushError, PushTimeoutError, TryPopError, TryPushError,
 };
-use crate::parking::Deadline;
+use crate::parking::{self, Deadline};
 use crate::ring::Stop;
 
 /// Why an operation did not happen.
@@ -43,6 +43,22 @@ impl From<Fault> for Halt {
 /// When a timeout from now ends; never, if that is beyond what the clock can say.
 pub(crate) fn after(timeout: Duration) -> Option<Deadline> {
     Instant::now().checked_add(timeout)
+}
+
+/// Looks once a millisecond whether it is so, until then; whether it is.
+pub(crate) fn wait_until(
+    until: Option<Deadline>,
+    mut is_so: impl FnMut() -> Result<bool, Fault>,
+) -> Result<bool, Fault> {
+    loop {
+        if is_so()? {
+            return Ok(true);
+        }
+        if until.is_some_and(parking::passed) {
+            return Ok(false);
+        }
+        parking::nap();
+    }
 }
 
 impl Halt {

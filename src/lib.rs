@@ -24,6 +24,8 @@
 #![cfg_attr(loom, allow(dead_code))]
 
 #[cfg(not(loom))]
+mod brief;
+#[cfg(not(loom))]
 pub mod error;
 #[cfg(not(loom))]
 mod halt;
@@ -31,6 +33,8 @@ mod halt;
 #[doc(hidden)]
 pub mod internals;
 mod item;
+#[cfg(not(loom))]
+mod iter;
 mod memory;
 #[cfg(not(loom))]
 pub mod mpmc;
@@ -58,8 +62,8 @@ pub use ring::{DeadConsumer, PeerLoss, Role, Strategy};
 #[cfg(not(loom))]
 pub use self::{
     error::{
-        Error, Fault, PopError, PopTimeoutError, PushError, PushSliceError, PushTimeoutError,
-        TryPopError, TryPushError,
+        Error, Fault, PopError, PopTimeoutError, PushError, PushSliceError, PushSliceTimeoutError,
+        PushTimeoutError, TryPopError, TryPushError,
     },
     name::Name,
     options::{Options, RingKind},

@@ -1,6 +1,7 @@
 //! Who owns the memory of a ring: an attachment to a segment, or the heap.
 #![allow(unsafe_code)]
 
+use core::panic::{RefUnwindSafe, UnwindSafe};
 use core::ptr::NonNull;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 
@@ -46,7 +47,10 @@ impl Drop for Heap {
 
 /// What a region keeps and drops once its segment is detached. What its `Drop` does, this layer
 /// does not know.
-pub(crate) trait AfterDetach: core::fmt::Debug + Send + Sync {}
+pub(crate) trait AfterDetach:
+    core::fmt::Debug + Send + Sync + UnwindSafe + RefUnwindSafe
+{
+}
 
 // SAFETY: a region is an address and a length of memory that no thread owns; the header is made of
 // atomics, and the payload is only reached through `View`, which says who may touch what.

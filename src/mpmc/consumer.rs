@@ -1,13 +1,16 @@
 //! A consumer's handle.
 
+use core::fmt;
+use core::ops::Index;
 use core::slice;
 use std::time::Duration;
 
 use super::handle::{Handle, Peers};
 use super::producer::run;
 use crate::error::{Fault, PopError, PopTimeoutError, TryPopError};
-use crate::halt::{Halt, after};
+use crate::halt::{Halt, after, wait_until};
 use crate::item::Item;
+use crate::iter::{Pop, item_of};
 use crate::ring::many::{Hold, Wish};
 use crate::ring::{PeerLoss, Role, Strategy};
 
@@ -20,10 +23,15 @@ const ONE: Wish = Wish { least: 1, most: 1 };
 /// producer: see [`Consumer::set_peer_loss`]. It is no latch: a new producer revives the feed.
 ///
 /// It can move to another thread. A forked child cannot use it ([`Fault::Forked`]).
-#[derive(Debug)]
 pub struct Consumer<T: Item> {
     handle: Handle<T>,
     redelivered: bool,
+}
+
+impl<T: Item> fmt::Debug for Consumer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.handle.show(f, "Consumer")
+    }
 }
 
 impl<T: Item> Consumer<T> {
@@ -151,6 +159,24 @@ impl<T: Item> Consumer<T> {
         }
     }
 
+    /// As [`Consumer::pop_slice`], waiting for the first no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Consumer::pop_timeout`].
+    pub fn pop_slice_timeout(
+        &mut self,
+        into: &mut [T],
+        timeout: Duration,
+    ) -> Result<usize, PopTimeoutError> {
+        if into.is_empty() {
+            return Ok(0);
+        }
+        let most = into.len();
+        let hold = self.hold_within(Wish { least: 1, most }, timeout)?;
+        Ok(self.get_run(hold, into))
+    }
+
     /// Takes as many items as there are now, at most as many as `into` holds or a run has. Returns how many, which may be 0.
     ///
     /// # Errors
@@ -252,6 +278,27 @@ impl<T: Item> Consumer<T> {
         self.redelivered
     }
 
+    /// The items of the feed, each waited for; [`Iter::end`] says why there are no more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringpipe::PopError;
+    ///
+    /// let ring = ringpipe::mpmc::Ring::<u32>::in_process(8)?;
+    /// let (mut tx, mut rx) = (ring.producer()?, ring.consumer()?);
+    /// tx.push_slice(&[1, 2, 3])?;
+    /// drop(tx);
+    ///
+    /// let mut items = rx.iter();
+    /// assert_eq!(items.by_ref().sum::<u32>(), 6);
+    /// assert_eq!(items.end(), Some(PopError::Disconnected));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn iter(&mut self) -> Iter<'_, T> {
+        Iter::new(self)
+    }
+
     /// How many items the ring holds at most.
     pub fn capacity(&self) -> usize {
         self.handle.member.capacity()
@@ -280,6 +327,17 @@ impl<T: Item> Consumer<T> {
     /// Its number among the participants, from 1 up.
     pub fn number(&self) -> usize {
         self.handle.member.number().into()
+    }
+
+    /// Waits until a producer is there, no longer than `timeout`; whether one is.
+    ///
+    /// Looks once a millisecond, so it is for the beginning and not for each item. It cannot be interrupted.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Consumer::peers`].
+    pub fn wait_for_peer(&self, timeout: Duration) -> Result<bool, Fault> {
+        wait_until(after(timeout), || Ok(self.peers()?.alive > 0))
     }
 
     /// What is known of the producers. Asks the kernel.
@@ -331,6 +389,21 @@ impl<T: Item> Consumer<T> {
     }
 }
 
+/// The items of a feed, each waited for: made by [`Consumer::iter`].
+pub type Iter<'a, T> = crate::iter::Iter<'a, Consumer<T>>;
+
+/// The items of a feed, each waited for, by an iterator that has the consumer.
+pub type IntoIter<T> = crate::iter::IntoIter<Consumer<T>>;
+
+impl<T: Item> Pop for Consumer<T> {
+    type Item = T;
+
+    #[inline]
+    fn pop_next(&mut self) -> Result<T, PopError> {
+        self.pop()
+    }
+}
+
 /// Takes items until the feed ends. Whether all producers ended well, [`Consumer::peers`] says; any other reason to stop
 /// comes again with the next [`Consumer::pop`].
 impl<'a, T: Item> IntoIterator for &'a mut Consumer<T> {
@@ -338,26 +411,22 @@ impl<'a, T: Item> IntoIterator for &'a mut Consumer<T> {
     type IntoIter = Iter<'a, T>;
 
     fn into_iter(self) -> Iter<'a, T> {
-        Iter { consumer: self }
+        self.iter()
     }
 }
 
-/// The items of a feed, each waited for.
-#[derive(Debug)]
-pub struct Iter<'a, T: Item> {
-    consumer: &'a mut Consumer<T>,
-}
-
-impl<T: Item> Iterator for Iter<'_, T> {
+/// As for `&mut Consumer`; [`IntoIter::into_inner`] gives the consumer back.
+impl<T: Item> IntoIterator for Consumer<T> {
     type Item = T;
+    type IntoIter = IntoIter<T>;
 
-    fn next(&mut self) -> Option<T> {
-        self.consumer.pop().ok()
+    fn into_iter(self) -> IntoIter<T> {
+        IntoIter::new(self)
     }
 }
 
 /// What becomes of a [`Claim`] that is dropped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnDrop {
     /// Its items are put back, and come again, to anybody.
     #[default]
@@ -369,12 +438,17 @@ pub enum OnDrop {
 /// Items that are still in the ring, and that nobody else gets.
 ///
 /// Its methods panic in a forked child: the items are the parent's, who may have released them since.
-#[derive(Debug)]
 #[must_use = "the items are put back unless they are released"]
 pub struct Claim<'a, T: Item> {
     handle: &'a mut Handle<T>,
     hold: Hold,
     on_drop: OnDrop,
+}
+
+impl<T: Item> fmt::Debug for Claim<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claim").field("len", &self.len()).finish()
+    }
 }
 
 impl<T: Item> Claim<'_, T> {
@@ -397,6 +471,18 @@ impl<T: Item> Claim<'_, T> {
     pub fn as_slices(&self) -> (&[T], &[T]) {
         self.handle.assert_not_forked();
         self.handle.items.slices(run(self.hold))
+    }
+
+    /// The first of them.
+    #[inline]
+    pub fn first(&self) -> &T {
+        &self[0]
+    }
+
+    /// The item of that number, counted from 0.
+    #[inline]
+    pub fn get(&self, n: usize) -> Option<&T> {
+        item_of(self.as_slices(), n)
     }
 
     /// The items in order.
@@ -444,6 +530,21 @@ impl<T: Item> Drop for Claim<'_, T> {
             self.handle.release_held();
         }
         self.handle.give_back();
+    }
+}
+
+impl<T: Item> Index<usize> for Claim<'_, T> {
+    type Output = T;
+
+    /// # Panics
+    ///
+    /// Where there is no such item.
+    #[inline]
+    fn index(&self, n: usize) -> &T {
+        match self.get(n) {
+            Some(item) => item,
+            None => panic!("there is no item {n} among {}", self.len()),
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! What the two handles have in common: a participant, whose it is, and how it waits.
 
+use core::fmt;
 use core::hint::cold_path;
 use std::thread;
 
+use crate::brief::brief;
 use crate::error::Fault;
 use crate::halt::Halt;
 use crate::item::Item;
@@ -16,7 +18,7 @@ use crate::sync::Arc;
 use crate::sys::fork::Incarnation;
 
 /// What is known of the other role.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Peers {
     /// How many are there now, as the kernel has it.
@@ -28,7 +30,6 @@ pub struct Peers {
 }
 
 /// A participant with its owner.
-#[derive(Debug)]
 pub(super) struct Handle<T: Item> {
     pub(super) member: Member,
     pub(super) items: View<T>,
@@ -36,7 +37,7 @@ pub(super) struct Handle<T: Item> {
     incarnation: Incarnation,
     pub(super) patience: Patience,
     /// Keeps the name and the semaphores' id.
-    _segment: Option<Arc<Segment>>,
+    segment: Option<Arc<Segment>>,
     /// Whether it has left already.
     ended: bool,
 }
@@ -54,7 +55,7 @@ impl<T: Item> Handle<T> {
             items,
             incarnation,
             patience: Patience::default(),
-            _segment: segment,
+            segment,
             ended: false,
         }
     }
@@ -210,6 +211,14 @@ impl<T: Item> Handle<T> {
         self.check_process()?; // in a child, the number is the parent's
         let left = self.member.leave(in_good_order);
         Ok(left.map_err(crate::ring::Fault::from)?)
+    }
+}
+
+impl<T: Item> Handle<T> {
+    /// See [`brief`](crate::brief).
+    pub(super) fn show(&self, f: &mut fmt::Formatter<'_>, what: &str) -> fmt::Result {
+        let used = (frontier::len(self.member.board()), self.items.capacity());
+        brief(f, what, self.segment.as_deref(), used)
     }
 }
 

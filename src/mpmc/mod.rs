@@ -78,12 +78,15 @@ mod consumer;
 mod handle;
 mod producer;
 
-pub use consumer::{Claim, Consumer, Iter, OnDrop};
+pub use consumer::{Claim, Consumer, IntoIter, Iter, OnDrop};
 pub use handle::Peers;
 pub use producer::{Producer, Room};
 
+use core::fmt;
+
 use handle::Handle;
 
+use crate::brief::brief;
 use crate::error::Error;
 use crate::item::Item;
 use crate::memory::{Board, Facts, PARTICIPANTS_MAX, Region, View};
@@ -204,7 +207,7 @@ impl Options {
 /// ringpipe::remove(&path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Ring<T: Item> {
     board: Board,
     items: View<T>,
@@ -212,6 +215,13 @@ pub struct Ring<T: Item> {
     policy: DeadConsumer,
     /// Where it came from; `None` within one process.
     segment: Option<Arc<Segment>>,
+}
+
+impl<T: Item> fmt::Debug for Ring<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let used = (self.len(), self.capacity());
+        brief(f, "Ring", self.segment.as_deref(), used)
+    }
 }
 
 impl<T: Item> Ring<T> {

@@ -1,10 +1,13 @@
 //! A producer's handle.
 
+use core::fmt;
 use std::time::Duration;
 
 use super::handle::{Handle, Peers};
-use crate::error::{Fault, PushError, PushSliceError, PushTimeoutError, TryPushError};
-use crate::halt::after;
+use crate::error::{
+    Fault, PushError, PushSliceError, PushSliceTimeoutError, PushTimeoutError, TryPushError,
+};
+use crate::halt::{after, wait_until};
 use crate::item::Item;
 use crate::ring::many::{Hold, Wish};
 use crate::ring::{PeerLoss, Role, Run, Strategy};
@@ -18,9 +21,14 @@ const ONE: Wish = Wish { least: 1, most: 1 };
 /// the next push, that it was *killed* at the latest when the ring is full.
 ///
 /// It can move to another thread. A forked child cannot use it ([`Fault::Forked`]).
-#[derive(Debug)]
 pub struct Producer<T: Item> {
     handle: Handle<T>,
+}
+
+impl<T: Item> fmt::Debug for Producer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.handle.show(f, "Producer")
+    }
 }
 
 impl<T: Item> Producer<T> {
@@ -139,6 +147,33 @@ impl<T: Item> Producer<T> {
                 None => self
                     .wait(wish)
                     .map_err(|cause| PushSliceError { pushed, cause })?,
+            };
+            self.put_run(hold, run);
+            pushed += run.len();
+        }
+        Ok(())
+    }
+
+    /// As [`Producer::push_slice`], waiting for room no longer than `timeout` in all.
+    ///
+    /// # Errors
+    ///
+    /// [`PushSliceTimeoutError`] says how many items were pushed before what went wrong.
+    pub fn push_slice_timeout(
+        &mut self,
+        items: &[T],
+        timeout: Duration,
+    ) -> Result<(), PushSliceTimeoutError> {
+        let (until, mut pushed) = (after(timeout), 0);
+        for run in items.chunks(self.run_limit()) {
+            let (least, most) = (run.len(), run.len());
+            let wish = Wish { least, most };
+            let hold = match self.handle.claim_at_once(Role::Producer, wish) {
+                Some(hold) => hold,
+                None => self.handle.claim(wish, until).map_err(|halt| {
+                    let cause = halt.push_timeout(());
+                    PushSliceTimeoutError { pushed, cause }
+                })?,
             };
             self.put_run(hold, run);
             pushed += run.len();
@@ -297,6 +332,17 @@ impl<T: Item> Producer<T> {
         self.handle.member.number().into()
     }
 
+    /// Waits until a consumer is there, no longer than `timeout`; whether one is.
+    ///
+    /// Looks once a millisecond, so it is for the beginning and not for each item. It cannot be interrupted.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Producer::peers`].
+    pub fn wait_for_peer(&self, timeout: Duration) -> Result<bool, Fault> {
+        wait_until(after(timeout), || Ok(self.peers()?.alive > 0))
+    }
+
     /// What is known of the consumers. Asks the kernel.
     ///
     /// # Errors
@@ -356,13 +402,18 @@ pub(super) fn run(hold: Hold) -> Run {
 /// Free slots of a ring, to be filled in place.
 ///
 /// Its methods panic in a forked child: the slots are the parent's, and writing them would spoil what that one writes.
-#[derive(Debug)]
 #[must_use = "nothing is pushed until the room is committed"]
 pub struct Room<'a, T: Item> {
     handle: &'a mut Handle<T>,
     hold: Hold,
     /// How many slots `write` has filled.
     filled: usize,
+}
+
+impl<T: Item> fmt::Debug for Room<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Room").field("len", &self.len()).finish()
+    }
 }
 
 impl<T: Item> Room<'_, T> {

@@ -35,7 +35,7 @@ use crate::ring::Fault;
 use crate::sync::{AtomicU32, Ordering};
 
 /// How a side waits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Strategy {
     /// Never sleep: lowest latency, one core kept busy for as long as the wait lasts.
     Spin,
@@ -48,7 +48,7 @@ pub enum Strategy {
 }
 
 /// What it means to a waiting side that the other side was there and is gone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PeerLoss {
     /// It ends the wait with `Disconnected` (a consumer first takes all that is left).
     #[default]

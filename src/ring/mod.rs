@@ -121,11 +121,21 @@ pub(crate) enum Wake {
     Interrupted,
 }
 
+/// What no panic leaves half done, so that handles may be used after one. loom's own types do not say so.
+#[cfg(not(loom))]
+pub(crate) trait Unwind: core::panic::UnwindSafe + core::panic::RefUnwindSafe {}
+#[cfg(not(loom))]
+impl<T: core::panic::UnwindSafe + core::panic::RefUnwindSafe> Unwind for T {}
+#[cfg(loom)]
+pub(crate) trait Unwind {}
+#[cfg(loom)]
+impl<T> Unwind for T {}
+
 /// Keeps the books that must survive a death: who is attached, and which wake-ups are owed.
 ///
 /// Two implementations: System V semaphores, and an in-process one that loom can run. Both promise that
 /// when a participant dies its attachment ends and one wake-up is added on each side, in one step.
-pub(crate) trait Parking: Send + Sync + core::fmt::Debug {
+pub(crate) trait Parking: Send + Sync + Unwind + core::fmt::Debug {
     /// Takes a role that is held once if nobody has it, in one step. `Ok(false)` when somebody lives in it. Wake-ups that were promised to
     /// former holders are discarded.
     fn attach(&self, role: Role) -> Result<bool, ParkFault>;

@@ -23,7 +23,7 @@ use crate::sys::shm::{self, ShmAtFlags, ShmId, ShmStat};
 use crate::sys::{Errno, proc};
 
 /// Something dead that [`collect`] removed, or would remove.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Garbage {
     /// A ring whose creator was killed before it was ready.

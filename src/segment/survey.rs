@@ -20,7 +20,7 @@ use crate::sys::sem::SemId;
 use crate::sys::shm::{ShmAtFlags, ShmId, ShmStat};
 
 /// What state a ring is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RingState {
     /// It can be used.
@@ -31,6 +31,17 @@ pub enum RingState {
     Removed,
     /// Its semaphores are gone: nobody can attach or sleep.
     Broken,
+}
+
+impl core::fmt::Display for RingState {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Ready => "ready",
+            Self::HalfMade => "half made",
+            Self::Removed => "removed",
+            Self::Broken => "broken",
+        })
+    }
 }
 
 /// One side of a ring, as `ringpipe stat` shows it.

@@ -1,12 +1,16 @@
 //! The consumer's handle.
 
+use core::fmt;
+use core::ops::Index;
 use core::slice;
 use std::time::Duration;
 
 use super::handle::{Handle, Peer, is_small};
 use crate::error::{Fault, PopError, PopTimeoutError, TryPopError};
-use crate::halt::{Halt, after};
+use crate::halt::{Halt, after, wait_until};
 use crate::item::Item;
+use crate::iter::{Pop, item_of};
+use crate::mpmc::Peers;
 use crate::ring::{PeerLoss, Read, Strategy};
 
 /// The one who pops. Made by [`Ring::consumer`](super::Ring::consumer).
@@ -16,9 +20,14 @@ use crate::ring::{PeerLoss, Read, Strategy};
 /// [`Consumer::set_peer_loss`]. It is no latch: a new producer revives the feed.
 ///
 /// It can move to another thread. A forked child cannot use it ([`Fault::Forked`]).
-#[derive(Debug)]
 pub struct Consumer<T: Item> {
     handle: Handle<T, Read>,
+}
+
+impl<T: Item> fmt::Debug for Consumer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.handle.show(f, "Consumer")
+    }
 }
 
 impl<T: Item> Consumer<T> {
@@ -92,6 +101,25 @@ impl<T: Item> Consumer<T> {
             return Ok(0);
         }
         let count = self.some_items(into.len())?;
+        self.handle.side.pop_run(&mut into[..count]);
+        Ok(count)
+    }
+
+    /// Takes as many items as there are, at most as many as `into` holds; waits for the first no longer than `timeout`. Returns
+    /// how many.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Consumer::pop_timeout`].
+    pub fn pop_slice_timeout(
+        &mut self,
+        into: &mut [T],
+        timeout: Duration,
+    ) -> Result<usize, PopTimeoutError> {
+        if into.is_empty() {
+            return Ok(0);
+        }
+        let count = self.peek_timeout(into.len(), timeout)?.len;
         self.handle.side.pop_run(&mut into[..count]);
         Ok(count)
     }
@@ -203,6 +231,27 @@ impl<T: Item> Consumer<T> {
         Ok(wanted.min(self.handle.side.known_room()))
     }
 
+    /// The items of the feed, each waited for; [`Iter::end`] says why there are no more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ringpipe::PopError;
+    ///
+    /// let ring = ringpipe::spsc::Ring::<u32>::in_process(8)?;
+    /// let (mut tx, mut rx) = (ring.producer()?, ring.consumer()?);
+    /// tx.push_slice(&[1, 2, 3])?;
+    /// drop(tx);
+    ///
+    /// let mut items = rx.iter();
+    /// assert_eq!(items.by_ref().sum::<u32>(), 6);
+    /// assert_eq!(items.end(), Some(PopError::Disconnected));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn iter(&mut self) -> Iter<'_, T> {
+        Iter::new(self)
+    }
+
     /// How many items the ring holds at most.
     pub fn capacity(&self) -> usize {
         self.handle.side.capacity()
@@ -221,6 +270,26 @@ impl<T: Item> Consumer<T> {
     /// Whether the ring is full. Stays true until this side takes something.
     pub fn is_full(&self) -> bool {
         self.len() == self.capacity()
+    }
+
+    /// Waits until a producer is there, no longer than `timeout`; whether one is.
+    ///
+    /// Looks once a millisecond, so it is for the beginning and not for each item. It cannot be interrupted.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Consumer::peer`].
+    pub fn wait_for_peer(&self, timeout: Duration) -> Result<bool, Fault> {
+        wait_until(after(timeout), || Ok(self.peers()?.alive > 0))
+    }
+
+    /// How many producers there are (0 or 1), ever were, and were found dead. Asks the kernel.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Consumer::peer`].
+    pub fn peers(&self) -> Result<Peers, Fault> {
+        self.handle.peers()
     }
 
     /// What is known of the producer. Asks the kernel.
@@ -266,6 +335,21 @@ impl<T: Item> Consumer<T> {
     }
 }
 
+/// The items of a feed, each waited for: made by [`Consumer::iter`].
+pub type Iter<'a, T> = crate::iter::Iter<'a, Consumer<T>>;
+
+/// The items of a feed, each waited for, by an iterator that has the consumer.
+pub type IntoIter<T> = crate::iter::IntoIter<Consumer<T>>;
+
+impl<T: Item> Pop for Consumer<T> {
+    type Item = T;
+
+    #[inline]
+    fn pop_next(&mut self) -> Result<T, PopError> {
+        self.pop()
+    }
+}
+
 /// Takes items until the feed ends. Whether it ended well, [`Consumer::peer`] says; any other reason to stop comes again with
 /// the next [`Consumer::pop`].
 impl<'a, T: Item> IntoIterator for &'a mut Consumer<T> {
@@ -273,32 +357,33 @@ impl<'a, T: Item> IntoIterator for &'a mut Consumer<T> {
     type IntoIter = Iter<'a, T>;
 
     fn into_iter(self) -> Iter<'a, T> {
-        Iter { consumer: self }
+        self.iter()
     }
 }
 
-/// The items of a feed, each waited for.
-#[derive(Debug)]
-pub struct Iter<'a, T: Item> {
-    consumer: &'a mut Consumer<T>,
-}
-
-impl<T: Item> Iterator for Iter<'_, T> {
+/// As for `&mut Consumer`; [`IntoIter::into_inner`] gives the consumer back.
+impl<T: Item> IntoIterator for Consumer<T> {
     type Item = T;
+    type IntoIter = IntoIter<T>;
 
-    fn next(&mut self) -> Option<T> {
-        self.consumer.pop().ok()
+    fn into_iter(self) -> IntoIter<T> {
+        IntoIter::new(self)
     }
 }
 
 /// Items that are still in the ring.
 ///
 /// Its methods panic in a forked child: the items are the parent's, who may have released them since.
-#[derive(Debug)]
 #[must_use = "the items stay in the ring until they are released"]
 pub struct Items<'a, T: Item> {
     handle: &'a mut Handle<T, Read>,
     len: usize,
+}
+
+impl<T: Item> fmt::Debug for Items<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Items").field("len", &self.len).finish()
+    }
 }
 
 impl<T: Item> Items<'_, T> {
@@ -316,6 +401,18 @@ impl<T: Item> Items<'_, T> {
     pub fn as_slices(&self) -> (&[T], &[T]) {
         self.handle.assert_not_forked();
         self.handle.side.slices(self.len)
+    }
+
+    /// The first of them.
+    #[inline]
+    pub fn first(&self) -> &T {
+        &self[0]
+    }
+
+    /// The item of that number, counted from 0.
+    #[inline]
+    pub fn get(&self, n: usize) -> Option<&T> {
+        item_of(self.as_slices(), n)
     }
 
     /// The items in order.
@@ -342,6 +439,21 @@ impl<T: Item> Items<'_, T> {
     pub fn release_all(self) {
         let all = self.len;
         self.release(all);
+    }
+}
+
+impl<T: Item> Index<usize> for Items<'_, T> {
+    type Output = T;
+
+    /// # Panics
+    ///
+    /// Where there is no such item.
+    #[inline]
+    fn index(&self, n: usize) -> &T {
+        match self.get(n) {
+            Some(item) => item,
+            None => panic!("there is no item {n} among {}", self.len()),
+        }
     }
 }
 

@@ -1,21 +1,24 @@
 //! What the two handles have in common: a side, whose it is, and how it waits.
 
+use core::fmt;
 use core::hint::cold_path;
 use std::thread;
 
 use super::holder;
+use crate::brief::brief;
 use crate::error::Fault;
 use crate::halt::Halt;
 use crate::item::Item;
+use crate::mpmc::Peers;
 use crate::parking::{Deadline, Stopwatch};
-use crate::ring::roster::State;
+use crate::ring::roster::{self, State};
 use crate::ring::{End, Patience, PeerLoss, Role, Side, Strategy};
 use crate::segment::Segment;
 use crate::sync::Arc;
 use crate::sys::fork::Incarnation;
 
 /// What is known of the other side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Peer {
     /// Nobody was ever there.
@@ -31,8 +34,19 @@ pub enum Peer {
     Died,
 }
 
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Never => f.write_str("never there"),
+            Self::Alive { pid: 0 } => f.write_str("alive"),
+            Self::Alive { pid } => write!(f, "alive (pid {pid})"),
+            Self::Finished => f.write_str("finished"),
+            Self::Died => f.write_str("died"),
+        }
+    }
+}
+
 /// A side with its owner.
-#[derive(Debug)]
 pub(super) struct Handle<T: Item, E: End> {
     pub(super) side: Side<T, E>,
     incarnation: Incarnation,
@@ -155,6 +169,16 @@ impl<T: Item, E: End> Handle<T, E> {
         })
     }
 
+    pub(super) fn peers(&self) -> Result<Peers, Fault> {
+        self.check_process()?;
+        let (attached, last) = self.side.look_at_peer()?;
+        Ok(Peers {
+            alive: attached.into(),
+            ever: last.generation,
+            deaths: roster::deaths_seen(self.side.control(), E::ROLE.peer()),
+        })
+    }
+
     pub(super) fn is_disconnected(&self) -> Result<bool, Fault> {
         Ok(matches!(self.peer()?, Peer::Finished | Peer::Died))
     }
@@ -183,6 +207,14 @@ impl<T: Item, E: End> Handle<T, E> {
         self.ended = true;
         self.check_process()?; // in a child, the role is the parent's
         Ok(self.side.detach(in_good_order)?)
+    }
+}
+
+impl<T: Item, E: End> Handle<T, E> {
+    /// See [`brief`](crate::brief).
+    pub(super) fn show(&self, f: &mut fmt::Formatter<'_>, what: &str) -> fmt::Result {
+        let used = (self.len(), self.side.capacity());
+        brief(f, what, self.segment.as_deref(), used)
     }
 }
 

@@ -54,12 +54,15 @@ mod consumer;
 mod handle;
 mod producer;
 
-pub use consumer::{Consumer, Items, Iter};
+pub use consumer::{Consumer, IntoIter, Items, Iter};
 pub use handle::Peer;
 pub use producer::{Producer, Room};
 
+use core::fmt;
+
 use handle::Handle;
 
+use crate::brief::brief;
 use crate::error::Error;
 use crate::item::Item;
 use crate::memory::{Facts, Region, View};
@@ -151,12 +154,19 @@ impl Options {
 /// ringpipe::remove(&path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Ring<T: Item> {
     view: View<T>,
     parking: Arc<dyn Parking>,
     /// Where it came from; `None` within one process.
     segment: Option<Arc<Segment>>,
+}
+
+impl<T: Item> fmt::Debug for Ring<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let used = (self.len(), self.capacity());
+        brief(f, "Ring", self.segment.as_deref(), used)
+    }
 }
 
 impl<T: Item> Ring<T> {

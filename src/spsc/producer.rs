@@ -1,11 +1,15 @@
 //! The producer's handle.
 
+use core::fmt;
 use std::time::Duration;
 
 use super::handle::{Handle, Peer, is_small};
-use crate::error::{Fault, PushError, PushSliceError, PushTimeoutError, TryPushError};
-use crate::halt::after;
+use crate::error::{
+    Fault, PushError, PushSliceError, PushSliceTimeoutError, PushTimeoutError, TryPushError,
+};
+use crate::halt::{after, wait_until};
 use crate::item::Item;
+use crate::mpmc::Peers;
 use crate::ring::{PeerLoss, Side, Strategy, Write};
 
 /// The one who pushes. Made by [`Ring::producer`](super::Ring::producer).
@@ -15,9 +19,14 @@ use crate::ring::{PeerLoss, Side, Strategy, Write};
 /// the next push, that it was *killed* at the latest when the ring is full.
 ///
 /// It can move to another thread. A forked child cannot use it ([`Fault::Forked`]).
-#[derive(Debug)]
 pub struct Producer<T: Item> {
     handle: Handle<T, Write>,
+}
+
+impl<T: Item> fmt::Debug for Producer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.handle.show(f, "Producer")
+    }
 }
 
 impl<T: Item> Producer<T> {
@@ -111,6 +120,32 @@ impl<T: Item> Producer<T> {
             let (now, _) = rest.split_at(room.min(rest.len()));
             self.handle.side.push_run(now);
             pushed += now.len();
+        }
+        Ok(())
+    }
+
+    /// Pushes all items, waiting for room no longer than `timeout` in all.
+    ///
+    /// # Errors
+    ///
+    /// [`PushSliceTimeoutError`] says how many items were pushed before what went wrong.
+    pub fn push_slice_timeout(
+        &mut self,
+        items: &[T],
+        timeout: Duration,
+    ) -> Result<(), PushSliceTimeoutError> {
+        let until = after(timeout);
+        let mut rest = items;
+        while !rest.is_empty() {
+            if self.handle.has_at_hand(1) {
+                self.handle.count_for(rest.len());
+            } else if let Err(halt) = self.handle.wait(1, until) {
+                let (pushed, cause) = (items.len() - rest.len(), halt.push_timeout(()));
+                return Err(PushSliceTimeoutError { pushed, cause });
+            }
+            let now;
+            (now, rest) = rest.split_at(self.handle.side.known_room().min(rest.len()));
+            self.handle.side.push_run(now);
         }
         Ok(())
     }
@@ -251,6 +286,26 @@ impl<T: Item> Producer<T> {
         self.len() == self.capacity()
     }
 
+    /// Waits until a consumer is there, no longer than `timeout`; whether one is.
+    ///
+    /// Looks once a millisecond, so it is for the beginning and not for each item. It cannot be interrupted.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Producer::peer`].
+    pub fn wait_for_peer(&self, timeout: Duration) -> Result<bool, Fault> {
+        wait_until(after(timeout), || Ok(self.peers()?.alive > 0))
+    }
+
+    /// How many consumers there are (0 or 1), ever were, and were found dead. Asks the kernel.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Producer::peer`].
+    pub fn peers(&self) -> Result<Peers, Fault> {
+        self.handle.peers()
+    }
+
     /// What is known of the consumer. Asks the kernel.
     ///
     /// # Errors
@@ -303,13 +358,21 @@ impl<T: Item> Producer<T> {
 /// Free slots of a ring, to be filled in place.
 ///
 /// Its methods panic in a forked child: the slots are the parent's, and writing them would spoil what that one writes.
-#[derive(Debug)]
 #[must_use = "nothing is pushed until the room is committed"]
 pub struct Room<'a, T: Item> {
     handle: &'a mut Handle<T, Write>,
     len: usize,
     /// How many slots `write` has filled.
     filled: usize,
+}
+
+impl<T: Item> fmt::Debug for Room<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Room")
+            .field("len", &self.len)
+            .field("written", &self.filled)
+            .finish()
+    }
 }
 
 impl<T: Item> Room<'_, T> {

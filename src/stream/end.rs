@@ -1,5 +1,6 @@
 //! What the two ends have in common: a participant, whose it is, and how it waits.
 
+use core::fmt;
 use std::thread;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use super::fork::InheritedEnd;
 use super::halt::Halt;
 use super::readiness::Readiness;
 use super::ways::Ways;
+use crate::brief::brief;
 use crate::error::{Error, Fault};
 use crate::halt::after;
 use crate::mpmc::Peers;
@@ -30,7 +32,6 @@ pub(super) const OPENING: Duration = Duration::from_secs(1);
 pub(super) const SHARE: usize = 32 << 10;
 
 /// A participant with its owner.
-#[derive(Debug)]
 pub(super) struct End {
     pub(super) member: Member,
     role: Role,
@@ -330,6 +331,14 @@ impl End {
         self.inherited = None; // before the end is left: a fork in between must not join it anew
         let left = self.member.leave(in_good_order);
         Ok(left.map_err(crate::ring::Fault::from)?)
+    }
+}
+
+impl End {
+    /// See [`brief`](crate::brief).
+    pub(super) fn show(&self, f: &mut fmt::Formatter<'_>, what: &str) -> fmt::Result {
+        let used = (self.available(), self.member.capacity());
+        brief(f, what, self.segment.as_deref(), used)
     }
 }
 

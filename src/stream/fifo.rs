@@ -1,11 +1,13 @@
 //! A stream by its name.
 
+use core::fmt;
 use std::time::Duration;
 
 use super::end::{End, OPENING, refused};
 use super::halt::Halt;
 use super::ways::Ways;
 use super::{Options, Reader, Writer, place_of};
+use crate::brief::brief;
 use crate::error::Error;
 use crate::halt::after;
 use crate::name::Name;
@@ -43,12 +45,19 @@ use crate::sync::Arc;
 /// fifo.remove()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Fifo {
     place: Place,
     /// `None` within one process.
     segment: Option<Arc<Segment>>,
     interruptible: bool,
+}
+
+impl fmt::Debug for Fifo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let used = (self.available(), self.capacity());
+        brief(f, "Fifo", self.segment.as_deref(), used)
+    }
 }
 
 impl Fifo {

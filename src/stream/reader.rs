@@ -1,5 +1,6 @@
 //! The end that is read from.
 
+use core::fmt;
 use std::io::{self, BufRead, IoSlice, IoSliceMut, Read};
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -32,9 +33,14 @@ use crate::sys::{Errno, fd};
 /// # use std::io::Read;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Reader {
     end: End,
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.end.show(f, "Reader")
+    }
 }
 
 impl Reader {

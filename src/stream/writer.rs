@@ -1,5 +1,6 @@
 //! The end that is written to.
 
+use core::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Write};
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -31,9 +32,14 @@ use crate::sys::{Errno, fd};
 /// assert_eq!(writer.write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Writer {
     end: End,
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.end.show(f, "Writer")
+    }
 }
 
 impl Writer {
@@ -99,6 +105,11 @@ impl Writer {
     /// How many bytes the stream holds at most.
     pub fn capacity(&self) -> usize {
         self.end.member.capacity()
+    }
+
+    /// How many bytes there is room for at this moment. Other writers can make it less.
+    pub fn free(&self) -> usize {
+        self.capacity() - self.available()
     }
 
     /// How many bytes are in it that nobody has read (FIONREAD); may have changed by the time you look at the answer.
@@ -350,10 +361,17 @@ impl Write for Writer {
 /// # Panics
 ///
 /// In a forked child, which has no part in it, its methods panic.
-#[derive(Debug)]
 pub struct Reservation<'a> {
     end: &'a mut End,
     len: usize,
+}
+
+impl fmt::Debug for Reservation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reservation")
+            .field("len", &self.len())
+            .finish()
+    }
 }
 
 impl Reservation<'_> {

@@ -11,7 +11,7 @@ use crate::ring::crew::{Crew, count};
 use crate::sync::{AtomicU64, Ordering};
 
 /// What becomes of the items that a consumer held when it died.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DeadConsumer {
     /// They are delivered again, to another consumer, which can tell
     /// ([`Consumer::redelivered`](crate::mpmc::Consumer::redelivered)): each item at least once.
