@@ -1,10 +1,13 @@
-//! Reads the ticks of the producer beside it: `cargo run --example consumer -- /tmp/ticks`.
+//! Reads the ticks of the producer beside it: `cargo run --example consumer -- /dev/shm/ticks`.
+
+use std::time::Duration;
 
 use ringpipe::spsc::{Options, Peer};
-use zerocopy::{FromBytes, Immutable, IntoBytes};
+use ringpipe::{FromBytes, Immutable, IntoBytes};
 
 /// Plain data, laid out the same in both programs.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable)]
+#[zerocopy(crate = "ringpipe::zerocopy")]
 #[repr(C)]
 struct Tick {
     nanos: u64,
@@ -14,14 +17,16 @@ struct Tick {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::args()
         .nth(1)
-        .unwrap_or_else(|| "/tmp/ticks".into());
+        .unwrap_or_else(|| "/dev/shm/ticks".into());
     let ring = Options::new()
         .capacity(65_536)
         .type_name("tick v1")
         .open_or_create::<Tick>(&path)?;
     let mut rx = ring.consumer()?;
 
-    println!("reading {path}; waiting for the first producer, if there is none");
+    println!("reading {path}; waiting for the producer, if there is none");
+    // One that was there before and is gone would count: this waits for one that is there now.
+    while rx.is_empty() && !rx.wait_for_peer(Duration::from_secs(1))? {}
     for tick in &mut rx {
         println!("{} {}", tick.nanos, tick.price);
     }

@@ -1,13 +1,13 @@
-//! Publishes ticks for whoever reads them: `cargo run --example producer -- /tmp/ticks`, and the consumer beside it.
+//! Publishes ticks for whoever reads them: `cargo run --example producer -- /dev/shm/ticks`, and the consumer beside it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ringpipe::PeerLoss;
 use ringpipe::spsc::Options;
-use zerocopy::{FromBytes, Immutable, IntoBytes};
+use ringpipe::{FromBytes, Immutable, IntoBytes, PeerLoss};
 
 /// Plain data, laid out the same in both programs.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable)]
+#[zerocopy(crate = "ringpipe::zerocopy")]
 #[repr(C)]
 struct Tick {
     nanos: u64,
@@ -17,7 +17,7 @@ struct Tick {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = std::env::args()
         .nth(1)
-        .unwrap_or_else(|| "/tmp/ticks".into());
+        .unwrap_or_else(|| "/dev/shm/ticks".into());
     let ring = Options::new()
         .capacity(65_536)
         .type_name("tick v1")

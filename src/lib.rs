@@ -58,6 +58,9 @@ pub mod sysv;
 
 pub use item::Item;
 pub use ring::{DeadConsumer, PeerLoss, Role, Strategy};
+/// The crate whose traits and derives make a structure an [`Item`].
+pub use zerocopy;
+pub use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 #[cfg(not(loom))]
 pub use self::{

@@ -306,8 +306,7 @@ fn every_strategy_moves_items_both_ways() {
                 for (first, mut tx) in (0..).zip(txs) {
                     scope.spawn(move || (0..1000).for_each(|n| tx.push(n * 2 + first).unwrap()));
                 }
-                let takers =
-                    rxs.map(|rx| scope.spawn(move || rx.into_iter().collect::<Vec<_>>()));
+                let takers = rxs.map(|rx| scope.spawn(move || rx.into_iter().collect::<Vec<_>>()));
                 takers
                     .into_iter()
                     .flat_map(|taker| taker.join().unwrap())
