@@ -65,13 +65,15 @@ pub enum Error {
     },
     /// The ring's creator has not finished it: it is slow, stopped, or was killed.
     #[error(
-        "{name} is half made: its creator, process {creator}, has not finished it; if it is stopped, continue it \
-         (`kill -CONT {creator}`) or end it; once it is gone, create the ring anew, which replaces what it left"
+        "{name} is half made: its creator{} has not finished it; if it is stopped, continue it{} or end it; once it is \
+         gone, create the ring anew, which replaces what it left",
+        number(*creator, ", process ", ","),
+        number(*creator, " (`kill -CONT ", "`)")
     )]
     NotReady {
         /// The name asked for.
         name: Name,
-        /// The creator, as far as the kernel recalls.
+        /// The creator, as far as the kernel recalls; 0 if it is of another pid namespace.
         creator: i32,
     },
     /// Made by a ringpipe of another ABI version.
@@ -262,6 +264,15 @@ const FORKED: &str = "this handle is another process's, from which this one was 
     file left for it, or the parent was killed in the fork, or the child was stopped";
 const CORRUPT: &str = "the ring's indices are impossible: some process wrote into the segment; remove the \
     ring and create it anew";
+
+/// A process's number in a sentence; nothing where it has none here.
+fn number(pid: i32, before: &str, after: &str) -> String {
+    if pid > 0 {
+        format!("{before}{pid}{after}")
+    } else {
+        String::new()
+    }
+}
 
 impl From<ParkFault> for Error {
     fn from(fault: ParkFault) -> Self {

@@ -539,3 +539,96 @@ fn a_name_is_given_in_the_folder_in_which_it_was_made() {
         }
     });
 }
+
+/// What the kernel's tables of this namespace have.
+fn objects() -> (Vec<i32>, Vec<i32>) {
+    (segments(), sets())
+}
+
+#[test]
+fn gc_waits_for_no_lock_on_a_stale_name() {
+    apart(|| {
+        let folder = folder();
+        let stale = folder.path().join("stale");
+        drop(Ring::<u64>::create(&stale, 1).unwrap());
+        sysv::shmctl_rmid(ShmId::from_raw(segments()[0])).unwrap();
+        // So many that a wait for each would outlast the watchdog.
+        let names = (0..100).map(|n| folder.path().join(format!("stale-{n}")));
+        let locked: Vec<File> = names
+            .map(|name| {
+                fs::copy(&stale, &name).unwrap();
+                let file = File::open(name).unwrap();
+                file.lock().unwrap();
+                file
+            })
+            .collect();
+        let found = ringpipe::collect(&[folder.path().to_owned()], false).unwrap();
+        assert!(found.contains(&Garbage::StaleName(stale.clone())) && !stale.exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), locked.len());
+    });
+}
+
+#[test]
+fn notes_of_others_do_not_give_a_rings_items_away() {
+    apart(|| {
+        let folder = folder();
+        let path = folder.path().join("ring");
+        let ring = Options::new().mode(0o666).create::<u64>(&path).unwrap();
+        ring.producer().unwrap().push_slice(&[1, 2, 3]).unwrap();
+        let id = id_of(&ring);
+        drop(ring);
+        let before = objects();
+        // Removed; not ready. Another user who may write to the ring may have written that.
+        for (offset, value, as_it_was) in [(152, 1, 0), (92, 0, 0x5245_4459)] {
+            Raw::attach(id).set(offset, 4, value);
+            ringpipe::collect(&[], false).unwrap();
+            assert_eq!(objects(), before, "the note at {offset} was believed");
+            Raw::attach(id).set(offset, 4, as_it_was);
+        }
+        let mut rx = Ring::<u64>::open(&path).unwrap().consumer().unwrap();
+        assert_eq!(rx.pop(), Ok(1));
+        ringpipe::remove(&path).unwrap();
+    });
+}
+
+#[test]
+fn a_set_that_others_may_mark_is_not_another_users_to_remove() {
+    apart(|| {
+        if !Uid::effective().is_root() {
+            return skipped("only root can play another user");
+        }
+        let made = Shared::new();
+        as_user(NOBODY, || {
+            let flags = sysv::SemGetFlags::CREATE;
+            let set = sysv::semget(sysv::Key::PRIVATE, 9, flags, 0o666).unwrap();
+            sysv::semctl_setall(set, &[0, 0, 0, 0, 0x5269, 0x6e67, 0x1234, 0, 0]).unwrap();
+            made.set(0, set.raw().unsigned_abs().into());
+        });
+        let set = SemId::from_raw(made.get(0) as i32);
+        assert_eq!(ringpipe::collect(&[], false).unwrap(), []);
+        assert_eq!(sets(), [set.raw()]);
+        sysv::semctl_rmid(set).unwrap();
+    });
+}
+
+/// Names are looked up by what the thread has open, not by what its process has.
+#[test]
+fn a_thread_with_files_of_its_own_finds_names() {
+    apart(|| {
+        let folder = folder();
+        let path = folder.path().join("ring");
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                nix::sched::unshare(nix::sched::CloneFlags::CLONE_FILES).unwrap();
+                let ring = Ring::<u64>::create(&path, 4).unwrap();
+                ring.producer().unwrap().push(7).unwrap();
+                let again = Ring::<u64>::open(&path).unwrap();
+                assert_eq!(again.consumer().unwrap().pop(), Ok(7));
+                drop((ring, again));
+                assert_eq!(ringpipe::collect(&[], true).unwrap(), []);
+                ringpipe::remove(&path).unwrap();
+            });
+        });
+        assert_eq!(objects(), (vec![], vec![]));
+    });
+}

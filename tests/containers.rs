@@ -399,3 +399,16 @@ fn a_stream_is_opened_or_created_where_the_kernel_frees_it() {
         ringpipe::remove(&path).unwrap();
     });
 }
+
+/// The kernel frees a segment with the first process that detaches from it, also if nobody was attached before.
+#[test]
+fn who_looks_frees_no_segment_where_the_kernel_would() {
+    where_rings_are_freed(|| {
+        let id = sysv::shmget(Key::PRIVATE, 1 << 16, ShmGetFlags::CREATE, 0o600).unwrap();
+        assert!(ringpipe::list().unwrap().is_empty());
+        assert_eq!(ringpipe::collect(&[], false).unwrap(), []);
+        ringpipe::status(Name::Id(id)).unwrap_err();
+        sysv::shmctl_stat(id).expect("it is still there");
+        sysv::shmctl_rmid(id).unwrap();
+    });
+}

@@ -135,7 +135,8 @@ fn nameless(id: ShmId, grace: Option<Duration>) -> io::Result<Option<Dead>> {
     let Some(known) = stat(id)? else {
         return Ok(None);
     };
-    if known.nattch > 0 || known.key != Key::PRIVATE {
+    let is_to_make_room = grace.is_none();
+    if known.nattch > 0 || known.key != Key::PRIVATE || (is_to_make_room && !is_ours(known.cuid)) {
         return Ok(None);
     }
     let attached = open::attach(
@@ -178,27 +179,34 @@ fn judge(
     // Relaxed: a note.
     let noted = &region.header().control.roster.removed;
     let noted = noted.load(Ordering::Relaxed);
-    let empty = is_empty(region, facts);
+    // Only where it matters: to look at all words of a ring takes memory.
+    let is_empty = || is_empty(region, facts, known);
     Ok(match (noted, way) {
         (_, Way::Leads) => None,
-        // Noted when the name was gone: the removal was meant, items or not.
-        (note::REMOVED, _) => Some(Garbage::Removed(id)),
+        // Noted when the name was gone: the removal was meant, items or not. If others may write to
+        // the ring, anybody may have noted that.
+        (note::REMOVED, _) if is_ours_alone(known) || is_empty() => Some(Garbage::Removed(id)),
         // Noted until right before it gets a file.
-        (note::UNNAMED, _) if empty => Some(Garbage::HalfMade(id)),
-        (_, Way::None) if empty => Some(Garbage::Nameless(id)),
-        (_, Way::Elsewhere) if empty && is_unused(region, facts, grace) => {
+        (note::UNNAMED, _) if is_empty() => Some(Garbage::HalfMade(id)),
+        (_, Way::None) if is_empty() => Some(Garbage::Nameless(id)),
+        (_, Way::Elsewhere) if is_unused(region, facts, grace) && is_empty() => {
             Some(Garbage::Nameless(id))
         }
         _ => None,
     })
 }
 
+/// How many slots of a ring that another user made are looked at. Each may be memory that is not
+/// there before, and there may be thousands of such rings.
+const STRANGERS_SLOTS: usize = 1 << 13;
+
 /// Whether there is nothing to be delivered in a ring that nobody is attached to. One that this version cannot read may
 /// hold anything.
-fn is_empty(region: &Arc<Region>, facts: &Facts) -> bool {
+fn is_empty(region: &Arc<Region>, facts: &Facts, known: &ShmStat) -> bool {
     match facts.expected.kind {
         kind::SPSC => ring::len(&region.header().control, facts.capacity) == 0,
         // The indices count what a dead producer has not published, and not what a dead consumer had in hand.
+        kind::MPMC if !is_ours(known.cuid) && facts.capacity > STRANGERS_SLOTS => false,
         kind::MPMC => participants::board(region, facts).is_some_and(|board| {
             outside::is_empty(&board, DeadConsumer::of_code(facts.crew.policy))
         }),
@@ -298,7 +306,7 @@ fn way_to(region: &Region, facts: &Facts, known: &ShmStat) -> io::Result<Way> {
         Ok(folder) if folder.id()? == scope.folder => folder,
         _ => return Ok(Way::Unknown),
     };
-    let Some(file) = rendezvous::find(&folder.inside(name), Links::Refuse)? else {
+    let Some(file) = rendezvous::find_in(&folder, name)? else {
         return Ok(Way::Elsewhere);
     };
     // Not what was put there: a collector neither follows a link nor reads what another user owns.
@@ -311,15 +319,28 @@ fn way_to(region: &Region, facts: &Facts, known: &ShmStat) -> io::Result<Way> {
     })
 }
 
+fn is_ours(maker: u32) -> bool {
+    maker == proc::effective_uid()
+}
+
+/// The mode bits by which others than the owner may write.
+const OTHERS_WRITE: u32 = 0o022;
+
 /// Whether this process's own user made the segment, and no other user may write to it.
 fn is_ours_alone(known: &ShmStat) -> bool {
-    const OTHERS_WRITE: u32 = 0o022;
-    let maker = known.cuid;
-    maker == proc::effective_uid() && known.uid == maker && known.mode & OTHERS_WRITE == 0
+    is_ours(known.cuid) && known.uid == known.cuid && known.mode & OTHERS_WRITE == 0
 }
 
 /// Whether a set is a ring's, nobody is attached by it, and its segment is gone.
+///
+/// Whoever may change the values of a set can mark it. So a set of another user is believed to be a
+/// ring's only if its maker alone may do that.
 fn is_orphan(set: SemId) -> Result<bool, Errno> {
+    let known = sem::semctl_stat(set)?;
+    let others_may = known.uid != known.cuid || known.mode & OTHERS_WRITE != 0;
+    if !is_ours(known.cuid) && others_may {
+        return Ok(false);
+    }
     let Some(mark) = Semaphores::read_mark(set)? else {
         return Ok(false);
     };
@@ -368,7 +389,7 @@ fn discard(garbage: &Garbage) -> Result<bool, Error> {
             .map_err(|errno| limits::of_call("semctl(IPC_RMID)", &name(), "remove", errno)),
         Garbage::StaleName(path) => {
             remove::clear_stale(path, Links::Refuse)?;
-            Ok(!path.exists())
+            Ok(fs::symlink_metadata(path).is_err())
         }
     }
 }

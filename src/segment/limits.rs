@@ -50,13 +50,22 @@ pub(super) fn of_segment(name: &Name, size: usize, huge: bool, errno: Errno) -> 
     }
 }
 
+const RMID_FORCED: &str = "kernel.shm_rmid_forced";
+
+/// Whether this kernel frees segments that nobody is attached to; also if it does not tell.
+pub(super) fn is_rmid_forced() -> bool {
+    match proc::limit(RMID_FORCED) {
+        Ok(value) => value != [0],
+        Err(error) => error.kind() != ErrorKind::NotFound, // a kernel without the setting
+    }
+}
+
 /// Refuses to make a ring that the kernel would free, with its items, while nobody is attached.
 pub(super) fn check_rmid_forced() -> Result<(), Error> {
-    const FORCED: &str = "kernel.shm_rmid_forced";
-    match proc::limit(FORCED) {
+    match proc::limit(RMID_FORCED) {
         Ok(value) if value != [0] => Err(sysctl(
             "this kernel frees a ring, with all items in it, as soon as no process is attached to it".into(),
-            FORCED,
+            RMID_FORCED,
             "turn that off with `sysctl -w kernel.shm_rmid_forced=0`; or, if some process will always be attached, create \
              the ring with `Options::allow_rmid_forced(true)` (`--allow-rmid-forced`)",
             Errno::ENOTSUP,

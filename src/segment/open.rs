@@ -166,6 +166,12 @@ fn attach_ready(
 ) -> Result<(Region, Facts), Error> {
     loop {
         let known = account(name, id)?;
+        if is_freed_by_a_look(&known) {
+            // Its creator is about to attach, or it is about to be freed.
+            refuse(name, Unfit::NotReady, &known, Instant::now() > until)?;
+            thread::sleep(LOOK);
+            continue;
+        }
         let region = attach(name, id, &known, flags, trust)?;
         if cookie.is_some_and(|cookie| !holds(region.as_ref(), cookie)) {
             return Err(Error::Stale {
@@ -223,6 +229,9 @@ pub(super) fn attach(
     flags: ShmAtFlags,
     trust: Trust,
 ) -> Result<Option<Region>, Error> {
+    if flags.contains(ShmAtFlags::READ_ONLY) && is_freed_by_a_look(known) {
+        return Err(not_ready(name, known));
+    }
     let mapping = shm::shmat(id, flags).map_err(|errno| match errno {
         Errno::EINVAL | Errno::EIDRM => Error::NotFound { name: name.clone() },
         _ => limits::of_call("shmat", name, "attach to", errno),
@@ -243,15 +252,28 @@ pub(super) fn attach(
     {
         check_pages(name, mapping, size)?;
     }
-    // A process that only looks may be the last user, too. But it removes nothing for a stranger,
-    // who could have removed it himself, at a moment that he chose: see `last_user`.
-    let is_strangers = flags.contains(ShmAtFlags::READ_ONLY) && now.cuid != proc::effective_uid();
-    Ok(region.map(|region| {
-        if is_strangers {
-            return region;
-        }
-        super::last_user::with_set_removal(region, id, size, now.cuid)
+    // A process that only looks, or will be refused, may be the last user, too. But it removes nothing
+    // for a stranger, who could have removed it himself, at a moment that he chose: see `last_user`.
+    let only_looks = flags.contains(ShmAtFlags::READ_ONLY);
+    let is_own = now.cuid == proc::effective_uid();
+    let removes = is_own || (!only_looks && trust.check(name, &now).is_ok());
+    Ok(region.map(|region| match removes {
+        true => super::last_user::with_set_removal(region, id, size, now.cuid),
+        false => region,
     }))
+}
+
+/// Whether the kernel would free the segment, in whatever state and whoever's it is, because of a
+/// process that attaches to it and detaches. One that somebody has attached is not kept for longer by anybody.
+fn is_freed_by_a_look(known: &ShmStat) -> bool {
+    known.nattch == 0 && !known.removed && limits::is_rmid_forced()
+}
+
+fn not_ready(name: &Name, known: &ShmStat) -> Error {
+    Error::NotReady {
+        name: name.clone(),
+        creator: known.cpid,
+    }
 }
 
 /// Bytes of a header, whatever version.
@@ -265,15 +287,13 @@ fn check_pages(name: &Name, mapping: &Mapping, len: usize) -> Result<(), Error> 
 
 /// What is wrong with the memory, unless it may yet become a ring.
 fn refuse(name: &Name, unfit: Unfit, known: &ShmStat, late: bool) -> Result<(), Error> {
+    let error = not_ready(name, known);
     let name = name.clone();
     // Only a key's openers can come before the creator is done; elsewhere a name means that it is.
     let early = matches!(name, Name::Key(_)) && !late;
     match unfit {
         Unfit::NotReady | Unfit::NotARing if early => Ok(()),
-        Unfit::NotReady => Err(Error::NotReady {
-            name,
-            creator: known.cpid,
-        }),
+        Unfit::NotReady => Err(error),
         Unfit::NotARing => Err(Error::NotARing {
             name,
             why: "the segment holds no ring",

@@ -12,6 +12,8 @@ use super::{Segment, Trust, limits, note, open, stat};
 use crate::error::Error;
 use crate::memory::{Facts, Region, Unfit};
 use crate::name::Name;
+use crate::ring::Role;
+use crate::ring::roster::{self, State};
 use crate::sync::Ordering;
 use crate::sys::file::Links;
 use crate::sys::key::Key;
@@ -127,6 +129,10 @@ impl Doomed {
     /// stays the same.
     fn check_permission(&self, name: &Name) -> Result<(), Error> {
         let own = open::account(name, self.id)?;
+        // To ask the kernel would take back what another changes at the same time.
+        if [own.uid, own.cuid].contains(&proc::effective_uid()) {
+            return Ok(());
+        }
         let same = Ownership {
             uid: own.uid,
             gid: own.gid,
@@ -239,9 +245,12 @@ pub(super) fn half_made(id: ShmId) -> Option<Region> {
 /// Whether an attached segment is a ring whose creator is gone.
 ///
 /// A creator is attached from before it writes the magic until after the ready word. So: the magic seen, then nobody
-/// attached but us, then still not ready, proves that it ended without finishing.
+/// attached but us, then still not ready, proves that it ended without finishing. Nobody has ever taken part in such a
+/// ring: else it was ready, and somebody who may write to it has changed that.
 pub(super) fn is_abandoned(id: ShmId, region: &Region) -> bool {
     let half_made = || region.header().identity.read(region.len()) == Err(Unfit::NotReady);
     let alone = || matches!(stat(id), Ok(Some(stat)) if stat.nattch == 1);
-    half_made() && alone() && half_made()
+    let control = &region.header().control;
+    let unused = || [Role::Producer, Role::Consumer].map(|role| roster::entry(control, role).state);
+    half_made() && unused() == [State::Never; 2] && alone() && half_made()
 }

@@ -96,8 +96,20 @@ pub(crate) fn read(path: &Path, links: Links) -> io::Result<Found> {
 }
 
 /// What is under `path`, not opened; `None` if nothing is.
-pub(super) fn find(path: &Path, links: Links) -> io::Result<Option<Unopened>> {
-    match Unopened::find(path, links) {
+fn find(path: &Path, links: Links) -> io::Result<Option<Unopened>> {
+    match (links, path.file_name()) {
+        (Links::Refuse, Some(name)) => find_in(&Folder::hold(folder_of(path))?, name),
+        _ => some(Unopened::find(path, links)),
+    }
+}
+
+/// The same in a folder, without following a link or looking at what is mounted there.
+pub(super) fn find_in(folder: &Folder, name: &OsStr) -> io::Result<Option<Unopened>> {
+    some(folder.find(name))
+}
+
+fn some(found: io::Result<Unopened>) -> io::Result<Option<Unopened>> {
+    match found {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -207,13 +219,21 @@ pub(crate) fn withdraw(
     // Held, so that nobody puts another folder in its place and has a file in that one taken away.
     let folder = Folder::hold(folder_of(path))?;
     let named = folder.inside(name);
-    let file = match find(&named, links)? {
+    let found = match links {
+        Links::Follow => find(&named, links),
+        Links::Refuse => find_in(&folder, name),
+    };
+    let file = match found? {
         Some(file) if file.is_small_file(LENGTH_MAX)? => file.open_to_lock()?,
         _ => return Ok(false),
     };
-    lock(&file)?; // released when the file is closed, by whatever end
+    let patience = match links {
+        Links::Follow => LOCK_TIME,
+        Links::Refuse => Duration::ZERO,
+    };
+    lock(&file, patience)?; // released when the file is closed, by whatever end
     let same_record = matches!(read_file(&file)?, Found::Record(found) if found == *record);
-    if !same_record || !still_named(&file, &named)? {
+    if !same_record || !still_named(&file, &named, links)? {
         return Ok(false);
     }
     folder.unlink(name)?;
@@ -221,19 +241,24 @@ pub(crate) fn withdraw(
     Ok(true)
 }
 
-/// Locks the file, but waits no longer than removers take: whoever may read it can hold a lock on it for ever.
-fn lock(file: &File) -> io::Result<()> {
+/// Locks the file, but waits no longer than removers take, and a collector not at all: whoever may
+/// read it can hold a lock on it for ever.
+fn lock(file: &File, patience: Duration) -> io::Result<()> {
     let start = Instant::now();
     loop {
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) if start.elapsed() < LOCK_TIME => thread::sleep(LOOK),
+            Err(TryLockError::WouldBlock) if start.elapsed() < patience => thread::sleep(LOOK),
             locked => return Ok(locked?),
         }
     }
 }
 
-fn still_named(file: &File, path: &Path) -> io::Result<bool> {
-    let named = match fs::metadata(path) {
+fn still_named(file: &File, path: &Path, links: Links) -> io::Result<bool> {
+    let named = match links {
+        Links::Follow => fs::metadata(path),
+        Links::Refuse => fs::symlink_metadata(path),
+    };
+    let named = match named {
         Ok(named) => named,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),

@@ -7,7 +7,9 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::sys::stat::Mode;
 use nix::sys::statfs::fstatfs;
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 
@@ -15,7 +17,8 @@ use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Links {
     Follow,
-    /// The link is what was meant, and is no regular file.
+    /// A collector's way: the link is what was meant, and is no regular file; what is mounted on a
+    /// file is not looked at, and nobody is waited for.
     Refuse,
 }
 
@@ -40,6 +43,10 @@ impl Unopened {
             .read(true)
             .custom_flags(libc::O_PATH | no_link)
             .open(path)?;
+        Self::of(file)
+    }
+
+    fn of(file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         Ok(Self { file, metadata })
     }
@@ -124,7 +131,8 @@ const KERNEL_FILE_SYSTEMS: [u32; 24] = [
 
 /// A path to an open file, whatever its name is by now.
 fn held(file: &File) -> PathBuf {
-    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+    // Of this thread: the main thread may have ended, and a thread may have files of its own.
+    PathBuf::from(format!("/proc/thread-self/fd/{}", file.as_raw_fd()))
 }
 
 /// A folder that stays the same one, whatever is done to its name.
@@ -161,6 +169,23 @@ impl Folder {
     /// Its device and inode.
     pub(crate) fn id(&self) -> io::Result<[u64; 2]> {
         self.0.metadata().map(|folder| [folder.dev(), folder.ino()])
+    }
+
+    /// Finds a file in it, without opening it or following a link. openat2(2), `RESOLVE_NO_XDEV`.
+    ///
+    /// Fails with `EXDEV` if something is mounted on the file: nothing is asked about that, because a
+    /// FUSE server may never answer.
+    pub(crate) fn find(&self, name: &OsStr) -> io::Result<Unopened> {
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let how = OpenHow::new()
+            .flags(flags)
+            .resolve(ResolveFlag::RESOLVE_NO_XDEV);
+        let found = match openat2(&self.0, name, how) {
+            // Before Linux 5.6, or forbidden.
+            Err(Errno::ENOSYS | Errno::EPERM) => openat(&self.0, name, flags, Mode::empty()),
+            found => found,
+        };
+        Unopened::of(File::from(found?))
     }
 
     /// A path to something in it.

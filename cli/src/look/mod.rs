@@ -199,9 +199,23 @@ fn at_length(side: &Side) -> String {
 }
 
 fn age(created: u64) -> String {
-    let created = UNIX_EPOCH + Duration::from_secs(created);
-    match SystemTime::now().duration_since(created) {
-        Ok(age) => format!("{} ago", HumanDuration(age)),
-        Err(_) => "in the future of this clock".to_owned(),
+    // Whoever may write to the ring may have written any number.
+    let created = UNIX_EPOCH.checked_add(Duration::from_secs(created));
+    match created.map(|created| SystemTime::now().duration_since(created)) {
+        Some(Ok(age)) => format!("{} ago", HumanDuration(age)),
+        _ => "in the future of this clock".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::age;
+
+    #[test]
+    fn any_number_may_be_a_time() {
+        assert!(age(0).ends_with(" ago"));
+        for never in [i64::MAX as u64, u64::MAX] {
+            assert_eq!(age(never), "in the future of this clock");
+        }
     }
 }
