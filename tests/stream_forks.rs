@@ -11,14 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Barrier, Mutex, OnceLock};
 use std::thread;
 
-use common::apart::{apart_unprepared, skipped};
+use common::apart::{apart_unprepared, segments, sets, skipped};
 use common::{Child, Shared, forked_unprepared as forked, until, wait_for_the_end};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill, raise};
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, getpid};
 use ringpipe::stream::{self, Fifo, Writer};
-use ringpipe::{Fault, Name};
+use ringpipe::{Fault, Name, sysv};
 
 /// Where [`Stage::CHILD`] says which process is stopped, and so on.
 static STAGE: OnceLock<Shared> = OnceLock::new();
@@ -30,6 +30,9 @@ static FOREIGN: Mutex<()> = Mutex::new(());
 const IN_CHILD: u64 = 1;
 const IN_PARENT: u64 = 2;
 const LOCKS: u64 = 4;
+const FORKS_IN_CHILD: u64 = 8;
+const FORKS_IN_PARENT: u64 = 16;
+const LOGS: u64 = 32;
 
 /// Counters of [`STAGE`].
 const STOPPED: usize = 0;
@@ -57,10 +60,13 @@ fn with_handlers() -> Shared {
         }
     }
     extern "C" fn parent() {
+        fork_if(FORKS_IN_PARENT);
         stop_if(IN_PARENT);
     }
     extern "C" fn child() {
+        fork_if(FORKS_IN_CHILD);
         stop_if(IN_CHILD);
+        log_if(LOGS);
     }
     // SAFETY: the handlers are functions of this program, and do nothing that a child may not.
     #[allow(unsafe_code)]
@@ -74,6 +80,35 @@ fn stop_if(here: u64) {
         STOPS.store(0, Ordering::SeqCst);
         stage().set(STOPPED, getpid().as_raw().unsigned_abs().into());
         raise(Signal::SIGSTOP).unwrap();
+    }
+}
+
+/// A handler of another library that forks: the child of that stays until the end.
+fn fork_if(here: u64) {
+    if STOPS.load(Ordering::SeqCst) & here == 0 {
+        return;
+    }
+    STOPS.fetch_and(!here, Ordering::SeqCst);
+    // SAFETY: the child does nothing but wait.
+    #[allow(unsafe_code)]
+    if unsafe { libc::fork() } == 0 {
+        stage().until(GO_ON, 1);
+        // SAFETY: always sound.
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::_exit(0)
+        }
+    }
+}
+
+/// A handler of another library that writes to standard output.
+fn log_if(here: u64) {
+    if STOPS.load(Ordering::SeqCst) & here != 0 {
+        // SAFETY: a call that reads four bytes which are there. It may fail.
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::write(1, b"log\n".as_ptr().cast(), 4)
+        };
     }
 }
 
@@ -323,6 +358,110 @@ fn a_grandchild_by_a_bare_clone_is_refused() {
                 waitpid(Pid::from_raw(pid as i32), None).unwrap();
             },
         );
+    });
+}
+
+/// The numbers of a stream that somebody has, how often each.
+fn lives(fifo: &Fifo) -> Vec<u16> {
+    let status = fifo.status().unwrap().unwrap();
+    let values = sysv::semctl_getall(status.set.unwrap()).unwrap();
+    values[9..].iter().copied().filter(|n| *n > 0).collect()
+}
+
+/// Whose copy of what was prepared leads nowhere: the end is the child's and the parent's, and nobody else's.
+fn another_fork_in_a_handler(stops: u64) {
+    apart_unprepared(|| {
+        let stage = with_handlers();
+        let (fifo, mut rx) = fifo();
+        let parent = forking(&fifo, stops, |tx| {
+            stage.until(DROPPED, 1);
+            drop(tx);
+        });
+        stage.until(OUTCOME, 1);
+        assert_eq!(stage.get(OUTCOME), WROTE);
+        stage.until(FORKED, 1);
+        until(|| lives(&fifo).len() == 3);
+        assert_eq!(lives(&fifo), [1, 1, 1], "the reader, parent and child");
+        stage.set(DROPPED, 1);
+        until(|| lives(&fifo).len() == 2);
+        assert_eq!(rx.read(&mut [0; 9]).unwrap(), 1);
+        assert!(rx.read(&mut [0; 9]).is_err(), "the child has its end");
+        stage.set(GO_ON, 1);
+        parent.join();
+        assert_eq!(rx.read(&mut [0; 9]).unwrap(), 0);
+        assert_eq!(lives(&fifo), [1], "nobody else has a number");
+    });
+}
+
+#[test]
+fn another_fork_in_a_childs_handler_has_no_end() {
+    another_fork_in_a_handler(FORKS_IN_CHILD);
+}
+
+#[test]
+fn another_fork_in_a_parents_handler_has_no_end() {
+    another_fork_in_a_handler(FORKS_IN_PARENT);
+}
+
+#[test]
+fn a_fork_that_fails_is_no_death() {
+    apart_unprepared(|| {
+        let (tx, rx) = stream::pipe().unwrap();
+        // Once the first process of a new pid namespace has ended, no other can be made in it.
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWPID).unwrap();
+        forked(|| ()).join();
+        let before = (rx.writers().unwrap().deaths, tx.readers().unwrap().deaths);
+        // SAFETY: there is no child.
+        #[allow(unsafe_code)]
+        let failed = unsafe { libc::fork() };
+        assert_eq!(failed, -1, "{}", io::Error::last_os_error());
+        let after = (rx.writers().unwrap().deaths, tx.readers().unwrap().deaths);
+        assert_eq!(after, before);
+        assert_eq!(rx.writers().unwrap().alive, 1);
+    });
+}
+
+#[test]
+fn a_child_that_closes_what_it_inherited_leaves_nothing() {
+    apart_unprepared(|| {
+        let stage = stage();
+        let mut both = Some(stream::pipe().unwrap());
+        let child = forked(|| {
+            // This one has not used them yet.
+            let grandchild = forked(|| {
+                stage.until(DROPPED, 1);
+                let (mut tx, mut rx) = both.take().unwrap();
+                assert_eq!(write_one(&mut tx), WROTE);
+                assert_eq!(rx.read(&mut [0; 9]).unwrap(), 1);
+                drop((tx, rx));
+            });
+            drop(both.take());
+            stage.add(FORKED);
+            grandchild.join();
+        });
+        drop(both.take());
+        stage.until(FORKED, 1);
+        stage.set(DROPPED, 1);
+        child.join();
+        assert_eq!((segments(), sets()), (vec![], vec![]));
+    });
+}
+
+#[test]
+fn who_prints_where_standard_output_is_closed_disturbs_no_fork() {
+    apart_unprepared(|| {
+        let stage = with_handlers();
+        let (mut tx, _rx) = stream::pipe().unwrap();
+        for standard in 0..3 {
+            // SAFETY: this process has no use for them.
+            #[allow(unsafe_code)]
+            unsafe {
+                libc::close(standard)
+            };
+        }
+        STOPS.store(LOGS, Ordering::SeqCst);
+        forked(|| stage.set(OUTCOME, write_one(&mut tx))).join();
+        assert_eq!(stage.get(OUTCOME), WROTE);
     });
 }
 

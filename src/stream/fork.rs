@@ -15,15 +15,20 @@
 //! [`Fault::Forked`](crate::Fault::Forked).
 //!
 //! Both waits are bounded: a parent that waits for a stopped child gives up after two seconds, and so does a child whose
-//! parent neither answers, nor ends, nor is stopped. No lock is held over the fork, since the handlers of other libraries run
-//! meanwhile.
+//! parent neither answers, nor ends, nor is stopped. (A child that another thread forks meanwhile has copies of the pipes, so
+//! that an end may show by the bound alone.) No lock is held over the fork, since the handlers of other libraries run
+//! meanwhile. These may fork, too, and so may signal handlers: each process acts only on what it has prepared itself, or on what
+//! its own parent has prepared for it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, PipeReader, PipeWriter, Read, Write, pipe};
+use std::fs::File;
+use std::io::{ErrorKind, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::parent_id;
 use std::process;
+use std::sync::Mutex;
+use std::sync::Weak;
 use std::time::{Duration, Instant};
 
 use super::end::OPENING;
@@ -32,6 +37,7 @@ use crate::ring::Role;
 use crate::ring::turns::{Member, Place};
 use crate::sync::{Arc, AtomicBool, Ordering};
 use crate::sys::atfork::{self, Hooks};
+use crate::sys::fork::{self, Incarnation};
 use crate::sys::process_local::ProcessLocal;
 use crate::sys::{Errno, fd, proc};
 
@@ -50,22 +56,28 @@ struct Source {
     role: Role,
     /// Set before the end is closed: a child that is forked later does not have it.
     closed: AtomicBool,
+    /// In a child, the participant that its copy of the end becomes with its first use; and which child that is.
+    successor: Mutex<Option<(Incarnation, Member)>>,
 }
 
-#[derive(Debug)]
-struct Record {
-    source: Arc<Source>,
-    /// In a child, the participant that its copy of the end becomes with its first use.
-    successor: Option<Member>,
+impl Source {
+    /// Changes the successor. `None` if a thread that is not there held the lock when this process was forked.
+    fn replace(&self, new: Option<(Incarnation, Member)>) -> Option<(Incarnation, Member)> {
+        let mut successor = self.successor.try_lock().ok()?;
+        std::mem::replace(&mut *successor, new)
+    }
 }
 
-/// The inheritable ends of this process, by the addresses of their sources.
+/// The inheritable ends of this process, by the addresses of their sources. They are not kept alive by it: the copy that a
+/// child has of its parent's table is never dropped.
 ///
 /// A child begins with none, and enters those that it has adopted.
-static INHERITABLE: ProcessLocal<BTreeMap<usize, Record>> = ProcessLocal::new();
+static INHERITABLE: ProcessLocal<BTreeMap<usize, Weak<Source>>> = ProcessLocal::new();
 
 thread_local! {
-    /// What this thread has prepared for the fork that it is in.
+    /// How many forks this thread is in: more than one where a handler forks. The outermost alone is prepared for.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    /// What this thread has prepared for it.
     static FORKING: RefCell<Option<Forking>> = const { RefCell::new(None) };
 }
 
@@ -81,15 +93,16 @@ impl InheritedEnd {
             place: place.clone(),
             role,
             closed: AtomicBool::new(false),
+            successor: Mutex::new(None),
         });
-        enter(Arc::clone(&source), None);
+        enter(&source);
         Self(source)
     }
 
     /// In a child, the participant that the end goes on as; `None` if it was not inherited, or was claimed before.
     pub(super) fn claim(&self) -> Option<Member> {
-        let mut inheritable = INHERITABLE.lock();
-        inheritable.get_mut(&address(&self.0))?.successor.take()
+        let (process, member) = self.0.replace(None)?;
+        process.is_current().then_some(member)
     }
 }
 
@@ -97,15 +110,14 @@ impl Drop for InheritedEnd {
     fn drop(&mut self) {
         // Relaxed: a child has this thread's stores as the fork found them.
         self.0.closed.store(true, Ordering::Relaxed);
-        let record = INHERITABLE.lock().remove(&address(&self.0));
-        drop(record); // after the lock was released
+        INHERITABLE.lock().remove(&address(&self.0));
     }
 }
 
-fn enter(source: Arc<Source>, successor: Option<Member>) {
-    let record = Record { source, successor };
-    let address = address(&record.source);
-    INHERITABLE.lock().insert(address, record);
+fn enter(source: &Arc<Source>) {
+    INHERITABLE
+        .lock()
+        .insert(address(source), Arc::downgrade(source));
 }
 
 fn address(source: &Arc<Source>) -> usize {
@@ -118,7 +130,9 @@ type Numbers = Vec<(Arc<Source>, Member)>;
 /// A fork that is under way.
 struct Forking {
     numbers: Numbers,
-    parent: u32,
+    /// The process that has joined the numbers.
+    process: Incarnation,
+    parent: Parent,
     /// It closes with the child's death.
     bell: (PipeReader, PipeWriter),
     /// It closes with the parent's death.
@@ -127,52 +141,70 @@ struct Forking {
 
 struct Handlers;
 
-// They may be installed, and so run, more than once: the first finds the fork, the others nothing.
+// They may be installed, and so run, more than once for a fork: the first of `prepare` and the last of the others count.
 impl Hooks for Handlers {
     fn prepare() {
-        // In a thread that is ending, this may be gone; then nothing is inherited.
-        let _ = FORKING.try_with(|forking| {
-            if let Ok(mut forking) = forking.try_borrow_mut()
-                && forking.is_none()
-            {
-                *forking = prepare();
-            }
-        });
+        if deeper(1) == Some(1) {
+            let prepared = prepare();
+            put(prepared);
+        }
     }
 
     fn parent() {
-        if let Some(forking) = under_way() {
+        if deeper(-1) == Some(0)
+            && let Some(forking) = take()
+            && forking.process.is_current()
+        {
             forking.hand_over();
         }
     }
 
     fn child() {
-        if let Some(forking) = under_way() {
+        if deeper(-1) == Some(0)
+            && let Some(forking) = take()
+            && !forking.process.is_current()
+            && parent_id() == forking.parent.id
+        {
             forking.inherit();
         }
     }
 }
 
-fn under_way() -> Option<Forking> {
-    FORKING.try_with(RefCell::take).ok().flatten()
+/// Counts a fork that begins or ends; in how many this thread is then. `None` in a thread that is ending, where nothing is
+/// inherited.
+fn deeper(by: i32) -> Option<u32> {
+    let deeper = DEPTH.try_with(|depth| {
+        depth.set(depth.get().saturating_add_signed(by));
+        depth.get()
+    });
+    deeper.ok()
+}
+
+fn put(forking: Option<Forking>) {
+    let _ = FORKING.try_with(|slot| slot.try_borrow_mut().map(|mut slot| *slot = forking));
+}
+
+fn take() -> Option<Forking> {
+    let taken = FORKING.try_with(|slot| slot.try_borrow_mut().ok()?.take());
+    taken.ok().flatten()
 }
 
 /// Joins a number for each inheritable end. An end that gets none is not inherited.
 fn prepare() -> Option<Forking> {
-    let mut numbers = join_all();
+    let process = fork::incarnation();
+    let numbers = join_all();
     if numbers.is_empty() {
         return None;
     }
     // As many files may be open as are allowed: nothing is inherited.
-    let (Ok(bell), Ok(answer)) = (pipe(), pipe()) else {
-        for (_, member) in &mut numbers {
-            let _ = member.leave(true); // a fault: the stream was removed, and nobody counts any more
-        }
+    let (Ok(bell), Ok(answer)) = (fd::pipe(), fd::pipe()) else {
+        leave(numbers);
         return None;
     };
     Some(Forking {
         numbers,
-        parent: process::id(),
+        process,
+        parent: Parent::this(),
         bell,
         answer,
     })
@@ -182,12 +214,12 @@ fn join_all() -> Numbers {
     let until = after(OPENING);
     // Locked meanwhile: an end is closed before its number is joined, or once both are there.
     let inheritable = INHERITABLE.lock();
-    let sources = inheritable.values().map(|record| &record.source);
-    let joined = sources.map(|source| {
-        let joined = source.place.join(source.role, until);
-        joined.map(|(member, _)| (Arc::clone(source), member))
+    let sources = inheritable.values().filter_map(Weak::upgrade);
+    let joined = sources.filter_map(|source| {
+        let (member, _) = source.place.join(source.role, until).ok()?;
+        Some((source, member))
     });
-    joined.filter_map(Result::ok).collect()
+    joined.collect()
 }
 
 impl Forking {
@@ -197,10 +229,15 @@ impl Forking {
         drop(told);
         let (_kept, mut answer) = self.answer; // kept: without a reader, to write is a signal
         let adopted = wait_for(&mut bell, || false);
-        // Before the numbers are left: a child that adopts them later, from somebody else, must not take them for these. It may
-        // also be dead, which shows below.
+        // Before the numbers are left: a child that adopts them later, from somebody else, must not take them for these. Its end is a
+        // NO, too. The child may also be dead, which shows below.
         let _ = answer.write(&[if adopted { YES } else { NO }]);
-        part_with(&self.numbers);
+        drop(answer);
+        if adopted {
+            part_with(&self.numbers);
+        } else {
+            leave(self.numbers);
+        }
     }
 
     /// In the child: adopts the numbers, and keeps them if they were the parent's.
@@ -215,9 +252,10 @@ impl Forking {
         });
         let (_kept, mut bell) = self.bell;
         let _ = bell.write(&[YES]); // the parent may be dead: then it does not answer
-        if wait_for(&mut answer, || is_stopped(self.parent)) {
+        if wait_for(&mut answer, || self.parent.is_stopped()) {
             for (source, member) in numbers {
-                enter(source, Some(member));
+                source.replace(Some((fork::incarnation(), member)));
+                enter(&source);
             }
         } else {
             part_with(&numbers);
@@ -225,19 +263,41 @@ impl Forking {
     }
 }
 
+// A fault below: the stream was removed, and nobody counts any more.
+
 /// Leaves numbers that another process may have, too, and clears up after those that it does not have.
 fn part_with(numbers: &Numbers) {
     for (source, member) in numbers {
-        // A fault: the stream was removed, and nobody counts any more.
         let _ = source.place.part_with(member);
     }
 }
 
-/// Whether this process's parent is that one, and is stopped now: then it is alive, and no part of it has ended.
-fn is_stopped(parent: u32) -> bool {
-    let is_parent = || parent_id() == parent;
-    // Still the parent afterwards: so it was the one that was looked at.
-    is_parent() && proc::is_stopped(parent.cast_signed()) && is_parent()
+/// Leaves numbers that nobody has come to have. That is no death.
+fn leave(numbers: Numbers) {
+    for (_, mut member) in numbers {
+        let _ = member.leave(true);
+    }
+}
+
+/// The process that has prepared a fork, for its child to look at.
+struct Parent {
+    id: u32,
+    /// Opened by itself: so it is that process's, whatever proc(5) is mounted in the child, and nobody else's later.
+    stat: Option<File>,
+}
+
+impl Parent {
+    fn this() -> Self {
+        Self {
+            id: process::id(),
+            stat: proc::own_stat().ok(),
+        }
+    }
+
+    /// Whether it is stopped now: then it is alive, and no part of it has ended.
+    fn is_stopped(&self) -> bool {
+        self.stat.as_ref().is_some_and(proc::is_stopped)
+    }
 }
 
 /// Waits for a `YES`, or for `proof` that there would be one. `false` if the other process says `NO`, has ended, or takes too long.
@@ -279,25 +339,28 @@ mod tests {
 
     use super::*;
     use crate::stream;
+    use crate::sys::testing::in_child;
 
     /// Two threads that come at once may register the handlers twice.
     #[test]
     fn handlers_that_run_twice_join_once() {
-        let (mut writer, reader) = stream::pipe().unwrap();
-        let alive = || {
-            [
-                reader.writers().unwrap().alive,
-                writer.readers().unwrap().alive,
-            ]
-        };
-        assert_eq!(alive(), [1, 1]);
-        Handlers::prepare();
-        Handlers::prepare();
-        assert_eq!(alive(), [2, 2]);
-        // No child has the bell, as if fork(2) had failed.
-        Handlers::parent();
-        Handlers::parent();
-        assert_eq!(alive(), [1, 1]);
-        writer.write_all(b"x").unwrap();
+        // In a child, where no other test forks.
+        in_child(|| {
+            let (mut writer, reader) = stream::pipe().unwrap();
+            let alive = || {
+                let peers = [reader.writers(), writer.readers()];
+                peers.map(|peers| peers.unwrap().alive)
+            };
+            assert_eq!(alive(), [1, 1]);
+            Handlers::prepare();
+            Handlers::prepare();
+            assert_eq!(alive(), [2, 2]);
+            // No child has the bell, as if fork(2) had failed.
+            Handlers::parent();
+            assert_eq!(alive(), [2, 2]);
+            Handlers::parent();
+            assert_eq!(alive(), [1, 1]);
+            writer.write_all(b"x").unwrap();
+        });
     }
 }

@@ -50,10 +50,14 @@
 //!
 //! A child does not have an end, and its first use of it fails with [`Fault::Forked`](crate::Fault::Forked), where
 //!
-//! - there was no number for it ([`Options::participants`]), or its parent could not open four files more;
+//! - there was no number for it ([`Options::participants`]), or its parent could not open five files more;
 //! - its parent was killed before fork(3) returned;
-//! - it was itself stopped during the fork for more than two seconds, so that its parent's fork(3) went on without it;
-//! - it was forked while its thread was being torn down.
+//! - it was itself stopped during the fork for more than two seconds, so that its parent's fork(3) went on without it; or a
+//!   handler of another library (pthread_atfork(3)) took that long, or its parent was frozen;
+//! - it was forked while its thread was being torn down, or by a handler that ran in the middle of another fork.
+//!
+//! A signal handler that interrupts an operation of this crate must not fork, as it must not do anything else with its handles. A
+//! program that is executed by one thread while another one forks keeps the ends of that fork open until it ends.
 //!
 //! [`Command`](std::process::Command) uses posix_spawn(3) where it can. It forks where it is given `pre_exec`, `uid`, `gid`,
 //! `groups`, or, with a program that has to be looked for, `env_clear` or another `PATH`. Then the program keeps the ends open

@@ -1,15 +1,37 @@
+#![allow(unsafe_code)]
 //! Reading and writing files of any kind, and waiting for them.
 
-use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io::{self, IoSlice, IoSliceMut, PipeReader, PipeWriter};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, raise};
 use nix::sys::uio;
 
 use super::errno::Result;
 use super::from_nix;
+
+/// pipe(2), with descriptors that are closed on exec and are not those of standard input and output, also where these are
+/// closed: who prints would write into the pipe.
+pub(crate) fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
+    let (reader, writer) = io::pipe()?;
+    Ok((
+        above_standard(reader.into())?.into(),
+        above_standard(writer.into())?.into(),
+    ))
+}
+
+fn above_standard(fd: OwnedFd) -> io::Result<OwnedFd> {
+    const FIRST: i32 = 3;
+    if fd.as_raw_fd() >= FIRST {
+        return Ok(fd);
+    }
+    let copy = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(FIRST))?;
+    // SAFETY: the kernel has just made it for this call, and nobody else has its number.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
 
 /// readv(2): how many bytes were read; 0 at the end.
 pub(crate) fn readv(fd: impl AsFd, into: &mut [IoSliceMut<'_>]) -> Result<usize> {

@@ -23,7 +23,7 @@ pub(crate) mod process_local;
 pub(crate) mod sem;
 pub(crate) mod shm;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub(crate) mod undo;
 
 use core::ffi::c_int;

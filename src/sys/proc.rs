@@ -4,7 +4,7 @@
 use core::str::FromStr;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 use super::sem::SemId;
 use super::shm::ShmId;
@@ -140,11 +140,20 @@ pub(crate) fn command_of(pid: i32) -> Option<String> {
     Some(String::from_utf8_lossy(&name).trim_end().to_owned())
 }
 
-/// Whether a process is stopped, by a signal or a debugger.
-pub(crate) fn is_stopped(pid: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+/// What tells of this process's state, also to another process that has the descriptor.
+pub(crate) fn own_stat() -> io::Result<File> {
+    File::open("/proc/self/stat")
+}
+
+/// Whether the process of a file from [`own_stat`] is stopped, by a signal or a debugger.
+pub(crate) fn is_stopped(stat: &File) -> bool {
+    let mut text = [0; 256];
+    let Ok(len) = stat.read_at(&mut text, 0) else {
+        return false; // it is gone
+    };
     // The state comes behind the name, which is in brackets and may hold anything.
-    let state = stat.rsplit(") ").next();
+    let text = String::from_utf8_lossy(&text[..len]);
+    let state = text.rsplit(") ").next();
     state.is_some_and(|state| state.starts_with(['T', 't']))
 }
 

@@ -11,7 +11,7 @@ use nix::unistd::{ForkResult, alarm, fork};
 const WATCHDOG: u32 = 60;
 
 /// Runs `body` in a forked child and panics if it panics there.
-pub(super) fn in_child(body: impl FnOnce()) {
+pub(crate) fn in_child(body: impl FnOnce()) {
     // SAFETY: the child is a copy of a process with threads, of which only this one goes on in it. It
     // may allocate, because glibc keeps that usable over fork. A panic takes locks of the standard
     // library too, which another thread may have held; then it hangs until the alarm, and fails as
