@@ -9,6 +9,7 @@ use super::outlet::{self, Outlet};
 use crate::args::{Cat, Mkfifo};
 use crate::exit::{Exit, Failure};
 use crate::signals::Signals;
+use crate::terminal::Typing;
 
 /// Runs `ringpipe cat`.
 pub(crate) fn cat(order: &Cat) -> Result<(), Failure> {
@@ -29,7 +30,7 @@ fn find(order: &Cat) -> Result<Fifo, Error> {
 }
 
 fn write(order: &Cat) -> Result<(), Failure> {
-    let signals = Signals::watch()?;
+    let (signals, typing) = (Signals::watch()?, Typing::begin());
     let fifo = find(order)?;
     let Some(writer) = inlet::open(&fifo, &signals)? else {
         return Err(Error::NotFound {
@@ -37,7 +38,7 @@ fn write(order: &Cat) -> Result<(), Failure> {
         }
         .into());
     };
-    let mut inlet = Inlet::new(fifo, writer, signals)?;
+    let mut inlet = Inlet::new(fifo, writer, signals, typing)?;
     let end = copy(&mut inlet);
     if end.is_err() {
         inlet.writer.abandon();
@@ -46,8 +47,10 @@ fn write(order: &Cat) -> Result<(), Failure> {
 }
 
 fn copy(inlet: &mut Inlet) -> Result<(), Failure> {
+    // As with a FIFO, a lost reader shows at the next write. Typing does not wait for that.
+    let are_lost = |inlet: &Inlet| Ok(inlet.typing.goes_on() && inlet.is_alone()?);
     loop {
-        match inlet.step()? {
+        match inlet.step(are_lost)? {
             Step::Moved => {}
             Step::End => return Ok(()),
             Step::Gone => return Err(Failure::new(Exit::NoReader, "")),

@@ -9,9 +9,10 @@ use std::thread;
 use ringpipe::Error;
 use ringpipe::stream::{Fifo, PIPE_BUF, Reservation, Writer};
 
-use super::{CHUNK, INPUT, Step, halted, is_passing, leads_nowhere, unbuffered, wait};
+use super::{AGAIN, CHUNK, INPUT, Step, halted, is_passing, leads_nowhere, unbuffered, wait};
 use crate::exit::Failure;
 use crate::signals::{Signals, TICK};
+use crate::terminal::Typing;
 
 /// The way in.
 pub(super) struct Inlet {
@@ -19,12 +20,18 @@ pub(super) struct Inlet {
     pub(super) writer: Writer,
     input: File,
     pub(super) signals: Signals,
+    pub(super) typing: Typing,
     /// How many bytes went in.
     pub(super) sent: u64,
 }
 
 impl Inlet {
-    pub(super) fn new(fifo: Fifo, writer: Writer, signals: Signals) -> Result<Self, Failure> {
+    pub(super) fn new(
+        fifo: Fifo,
+        writer: Writer,
+        signals: Signals,
+        typing: Typing,
+    ) -> Result<Self, Failure> {
         writer.set_interruptible(true);
         writer.set_write_timeout(Some(TICK));
         Ok(Self {
@@ -32,23 +39,36 @@ impl Inlet {
             writer,
             input: File::from(unbuffered(&io::stdin(), INPUT)?),
             signals,
+            typing,
             sent: 0,
         })
     }
 
     /// Reads a piece of the input into the stream.
     ///
+    /// While nothing is there to read, it asks whether the receivers are lost; if so, they are gone. What is typed for them
+    /// must not be left to others.
+    ///
     /// In whole pages where there is room for some: so records of a size that divides a page are never torn by what others
     /// write.
-    pub(super) fn step(&mut self) -> Result<Step, Failure> {
-        wait::readable(&self.input, &self.signals)?;
+    pub(super) fn step(
+        &mut self,
+        are_lost: impl Fn(&Self) -> Result<bool, Failure>,
+    ) -> Result<Step, Failure> {
+        let again = if self.typing.goes_on() { AGAIN } else { TICK };
+        if !wait::readable_unless(&self.input, &self.signals, again, || are_lost(self))? {
+            return Ok(Step::Gone);
+        }
         let mut room = match self.writer.reserve(CHUNK) {
             Ok(room) => room,
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Step::Gone),
             Err(error) => return halted(&error, "write to the stream"),
         };
         match read(&self.input, &mut room) {
-            Ok(0) => Ok(Step::End),
+            Ok(0) => {
+                self.typing.end();
+                Ok(Step::End)
+            }
             Ok(count) => {
                 room.commit(count);
                 self.sent += count as u64;
@@ -57,6 +77,11 @@ impl Inlet {
             Err(error) if is_passing(&error) => Ok(Step::Moved),
             Err(error) => Err(Failure::io(INPUT, &error)),
         }
+    }
+
+    /// Whether nobody reads the stream.
+    pub(super) fn is_alone(&self) -> Result<bool, Failure> {
+        Ok(self.writer.readers()?.alive == 0)
     }
 }
 

@@ -11,6 +11,7 @@ use super::{AGAIN, MOMENT, Step, found, leads_nowhere};
 use crate::args::Send;
 use crate::exit::{Exit, Failure};
 use crate::signals::Signals;
+use crate::terminal::Typing;
 
 /// Runs `ringpipe send`.
 pub(super) fn run(order: &Send) -> Result<(), Failure> {
@@ -32,14 +33,14 @@ pub(super) fn run(order: &Send) -> Result<(), Failure> {
 
 /// Opens or creates the stream, and waits for a receiver.
 fn open(order: &Send) -> Result<Inlet, Failure> {
-    let signals = Signals::watch()?;
+    let (signals, typing) = (Signals::watch()?, Typing::begin());
     loop {
         let fifo = found(&order.endpoint)?;
         let opened = inlet::open(&fifo, &signals);
         let opened = opened.map_err(|failure| failure.and("nothing was sent"))?;
         // Else a receiver that had seen its end has removed it.
         if let Some(writer) = opened {
-            return Inlet::new(fifo, writer, signals);
+            return Inlet::new(fifo, writer, signals, typing);
         }
         thread::sleep(MOMENT);
     }
@@ -71,13 +72,23 @@ impl Position {
             deaths: deaths(&status, Role::Consumer),
         }))
     }
+
+    /// Whether no receiver has died since, or read what was written since.
+    fn is_untouched(self, fifo: &Fifo) -> Result<bool, Failure> {
+        let now = Self::of(fifo)?;
+        Ok(now.deaths == self.deaths && now.read <= self.written)
+    }
 }
 
 impl Sender {
     /// Moves all of the input into the stream, and waits until it is taken.
     fn pump(&mut self) -> Result<(), Failure> {
+        let (before, persist) = (self.before, self.persist);
+        let are_lost = |inlet: &Inlet| {
+            Ok(!persist && inlet.is_alone()? && !before.is_untouched(&inlet.fifo)?)
+        };
         loop {
-            match self.inlet.step()? {
+            match self.inlet.step(are_lost)? {
                 Step::Moved => {}
                 Step::End => break,
                 Step::Gone => self.go_on()?,
@@ -95,7 +106,7 @@ impl Sender {
         let mut nap = MOMENT;
         loop {
             self.inlet.signals.check()?;
-            let alone = self.inlet.writer.readers()?.alive == 0;
+            let alone = self.inlet.is_alone()?;
             // In this order: what the last of them took is seen.
             let empty = self.inlet.writer.available() == 0;
             if empty || Position::of(&self.inlet.fifo)?.read >= end {
@@ -112,12 +123,10 @@ impl Sender {
     /// Waits for another receiver, if the loss of the last one is no failure: also one that was through with earlier
     /// senders just when this one came.
     fn go_on(&self) -> Result<(), Failure> {
-        let now = Position::of(&self.inlet.fifo)?;
-        let others = now.deaths == self.before.deaths && now.read <= self.before.written;
-        if !self.persist && !others {
+        if !self.persist && !self.before.is_untouched(&self.inlet.fifo)? {
             return Err(self.deserted());
         }
-        while self.inlet.writer.readers()?.alive == 0 {
+        while self.inlet.is_alone()? {
             self.inlet.signals.check()?;
             if leads_nowhere(&self.inlet.fifo) {
                 let message = "the stream was removed, and nobody receives from it";

@@ -10,3 +10,4 @@ mod signals;
 mod soak;
 mod stream;
 mod support;
+mod terminal;

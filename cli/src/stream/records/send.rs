@@ -12,13 +12,14 @@ use ringpipe::{Error, Name, PeerLoss, PushTimeoutError, TryPushError};
 use crate::args::Send;
 use crate::exit::{Exit, Failure};
 use crate::signals::{Signals, TICK};
-use crate::stream::{CHUNK, INPUT, is_passing, join, unbuffered, wait};
+use crate::stream::{AGAIN, CHUNK, INPUT, is_passing, join, unbuffered, wait};
+use crate::terminal::Typing;
 
 pub(super) fn run<const N: usize>(order: &Send) -> Result<(), Failure> {
-    let signals = Signals::watch()?;
+    let (signals, typing) = (Signals::watch()?, Typing::begin());
     let input = File::from(unbuffered(&io::stdin(), INPUT)?);
     let (_, producer) = join(&order.endpoint, take_part::<N>)?;
-    let mut sender = Sender::new(producer, input, signals)?;
+    let mut sender = Sender::new(producer, input, signals, typing)?;
     match sender.pump(order) {
         Ok(()) => Ok(sender.producer.finish()?),
         Err(failure) => {
@@ -46,6 +47,7 @@ struct Sender<const N: usize> {
     producer: Producer<[u8; N]>,
     input: File,
     signals: Signals,
+    typing: Typing,
     /// How many receivers had come and gone before this sender came: their end is not its own. `None` if some were there.
     receivers_before: Option<u64>,
     buffer: Vec<[u8; N]>,
@@ -59,6 +61,7 @@ impl<const N: usize> Sender<N> {
         mut producer: Producer<[u8; N]>,
         input: File,
         signals: Signals,
+        typing: Typing,
     ) -> Result<Self, Failure> {
         producer.set_interruptible(true);
         producer.set_peer_loss(PeerLoss::Wait);
@@ -68,6 +71,7 @@ impl<const N: usize> Sender<N> {
             producer,
             input,
             signals,
+            typing,
             buffer: vec![[0; N]; CHUNK.div_ceil(N)],
             filled: 0,
             sent: 0,
@@ -77,7 +81,7 @@ impl<const N: usize> Sender<N> {
     /// Moves all of the input into the ring.
     fn pump(&mut self, order: &Send) -> Result<(), Failure> {
         let mut settled = order.persist;
-        while self.read(order.pad)? {
+        while self.read(order)? {
             let whole = self.filled / N;
             let mut pushed = 0;
             while pushed < whole {
@@ -103,12 +107,20 @@ impl<const N: usize> Sender<N> {
     }
 
     /// Reads some of the input. `false` at its end.
-    fn read(&mut self, pad: bool) -> Result<bool, Failure> {
-        wait::readable(&self.input, &self.signals)?;
+    fn read(&mut self, order: &Send) -> Result<bool, Failure> {
+        let again = if self.typing.goes_on() { AGAIN } else { TICK };
+        let are_lost = || Ok(!order.persist && self.is_typed_for_nobody()?);
+        if !wait::readable_unless(&self.input, &self.signals, again, are_lost)? {
+            return Err(deserted());
+        }
         let room = &mut self.buffer.as_flattened_mut()[self.filled..];
-        match self.input.read(room) {
+        let read = self.input.read(room);
+        if let Ok(0) = read {
+            self.typing.end();
+        }
+        match read {
             Ok(0) if self.filled == 0 => return Ok(false),
-            Ok(0) if pad => {
+            Ok(0) if order.pad => {
                 room[..N - self.filled].fill(0);
                 self.filled = N;
             }
@@ -118,6 +130,12 @@ impl<const N: usize> Sender<N> {
             Err(error) => return Err(Failure::io(INPUT, &error)),
         }
         Ok(true)
+    }
+
+    /// Whether what is typed now would be taken from the terminal, and lost: the receivers are gone.
+    fn is_typed_for_nobody(&self) -> Result<bool, Failure> {
+        let gone = self.typing.goes_on() && self.producer.peers()?.alive == 0;
+        Ok(gone && self.had_receiver()?)
     }
 
     fn cut_short(&self) -> Failure {
