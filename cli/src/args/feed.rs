@@ -43,6 +43,18 @@ impl Shared {
     }
 }
 
+/// For how long one who receives stays.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Stay {
+    /// Stay when a sender dies or gives up, and wait for the next one. End when senders have finished: of several, the
+    /// last to leave.
+    #[arg(long)]
+    pub(crate) persist: bool,
+    /// Stay until told to stop, by ^C or SIGTERM: also when all senders have finished.
+    #[arg(long, conflicts_with = "persist")]
+    pub(crate) keep_open: bool,
+}
+
 /// Copy standard input into a stream.
 ///
 /// Either side may start first: the sender waits for a receiver. It ends when receivers have taken all. If they go before that,
@@ -98,7 +110,8 @@ pub(crate) struct Send {
 #[command(after_help = "\
 Examples:
   ringpipe recv /tmp/files | tar x
-  ringpipe recv /tmp/feed --persist >> feed.log    # goes on while the sender restarts
+  ringpipe recv /tmp/feed --persist >> feed.log    # goes on after a sender was killed
+  ringpipe recv /tmp/feed --keep-open >> feed.log  # collects from sender after sender
   ringpipe recv /tmp/feed --keep                   # leaves the stream to the next sender
   ringpipe recv /tmp/jobs --mpmc --record 64 | worker     # one of several receivers")]
 pub(crate) struct Recv {
@@ -110,8 +123,6 @@ pub(crate) struct Recv {
     /// until a sender comes.
     #[arg(long)]
     pub(crate) keep: bool,
-    /// Go on when a sender dies or gives up, and wait for the next one. Of several senders, the last to leave must have
-    /// finished.
-    #[arg(long)]
-    pub(crate) persist: bool,
+    #[command(flatten)]
+    pub(crate) stay: Stay,
 }

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use ringpipe::Name;
 
+use super::feed::Stay;
 use super::{Trust, name_parser};
 use crate::size::{parse_len, parse_mode};
 
 /// Copy a stream to standard output, or standard input into it, as cat(1) does with a FIFO.
 ///
-/// Waits for somebody at the other end, copies, and ends at the end of file: of a stream, when nobody writes to it any more.
+/// Waits for somebody at the other end, copies, and ends at the end of file: of a stream, when nobody writes to it any more
+/// (but see `--persist` and `--keep-open`).
 /// Neither creates nor removes a stream.
 ///
 /// Where nobody reads what it writes, standard output or with `--to` the stream, it ends without a word, with
@@ -22,14 +24,17 @@ use crate::size::{parse_len, parse_mode};
 Examples:
   ringpipe mkfifo /tmp/feed
   ringpipe cat /tmp/feed | grep -i error &
+  ringpipe cat --keep-open /tmp/feed >> all.log    # from writer after writer
   tail -f app.log | ringpipe cat --to /tmp/feed")]
 pub(crate) struct Cat {
     /// The stream (see `ringpipe --help` for the forms of names).
     #[arg(value_parser = name_parser())]
     pub(crate) name: Name,
     /// Copy standard input into the stream.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["persist", "keep_open"])]
     pub(crate) to: bool,
+    #[command(flatten)]
+    pub(crate) stay: Stay,
     #[command(flatten)]
     pub(crate) trust: Trust,
 }

@@ -21,7 +21,7 @@ fn read(order: &Cat) -> Result<(), Failure> {
     let fifo = find(order)?;
     let opened = outlet::open(&fifo)?;
     let mut outlet = Outlet::new(fifo, opened, signals)?;
-    while outlet.step()? != Step::End {}
+    while outlet.step()? != Step::End || !outlet.is_over(order.stay)? {}
     Ok(())
 }
 

@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io;
+use std::thread;
 
 use ringpipe::stream::{Fifo, Reader, Readiness};
 use ringpipe::{Error, Role, Status};
 
-use super::{CHUNK, OUTPUT, Step, halted, unbuffered, wait};
-use crate::exit::Failure;
+use super::{AGAIN, CHUNK, OUTPUT, Step, halted, leads_nowhere, unbuffered, wait};
+use crate::args::Stay;
+use crate::exit::{Exit, Failure};
 use crate::signals::{Signals, TICK};
 
 /// The way out.
@@ -60,6 +62,38 @@ impl Outlet {
             }
             Err(error) => halted(&error, OUTPUT),
         }
+    }
+
+    /// Whether this end is the end, for one who stays for so long. If not, waits for another writer.
+    pub(super) fn is_over(&mut self, stay: Stay) -> Result<bool, Failure> {
+        if stay.keep_open {
+            self.wait_on()?;
+            return Ok(false);
+        }
+        let over = !stay.persist || self.deaths()? == 0 || self.last_finished()?;
+        if !over {
+            thread::sleep(AGAIN); // for another writer, or for one that has left to say how
+        }
+        Ok(over)
+    }
+
+    fn last_finished(&self) -> Result<bool, Failure> {
+        let status = self.fifo.status()?;
+        Ok(status.is_none_or(|status| status.producer.finished))
+    }
+
+    /// Puts a reader that has seen no writer yet in place of the one that has seen the last: so it sleeps until one comes.
+    fn wait_on(&mut self) -> Result<(), Failure> {
+        if leads_nowhere(&self.fifo) {
+            let message = "the stream was removed, and nobody writes to it any more";
+            return Err(Failure::new(Exit::NotFound, message));
+        }
+        match open(&self.fifo) {
+            Ok((_, reader)) => self.reader = reader,
+            Err(Error::Crowded { .. }) => thread::sleep(AGAIN),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
     }
 
     /// How many writers died or gave up since this came.

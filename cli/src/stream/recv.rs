@@ -5,13 +5,11 @@
 //! gone and starts over with another stream, or it was there before the removal, and is found by the receiver that
 //! removes it and looks once more after that.
 
-use std::thread;
-
 use ringpipe::Error;
 use ringpipe::stream::Fifo;
 
 use super::outlet::{self, Outlet};
-use super::{AGAIN, Step, join, leads_nowhere};
+use super::{Step, join, leads_nowhere};
 use crate::args::Recv;
 use crate::exit::{Exit, Failure};
 use crate::signals::Signals;
@@ -58,21 +56,13 @@ impl Receiver {
 
     /// Whether the feed is over, now that nobody sends. A feed of which a part may be missing is a failure.
     fn is_over(&mut self, order: &Recv) -> Result<bool, Failure> {
-        let deaths = self.outlet.deaths()?;
-        if deaths == 0 || order.persist && self.last_finished()? {
-            return self.retire(order);
+        if !self.outlet.is_over(order.stay)? {
+            return Ok(false);
         }
-        if !order.persist {
-            return Err(bereaved(deaths));
+        match self.outlet.deaths()? {
+            deaths if deaths > 0 && !order.stay.persist => Err(bereaved(deaths)),
+            _ => self.retire(order),
         }
-        // For another sender, or for one that has left to say how.
-        thread::sleep(AGAIN);
-        Ok(false)
-    }
-
-    fn last_finished(&self) -> Result<bool, Failure> {
-        let status = self.outlet.fifo.status()?;
-        Ok(status.is_none_or(|status| status.producer.finished))
     }
 
     /// Removes the stream and looks once more, since a sender may have come before.

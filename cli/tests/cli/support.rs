@@ -224,6 +224,11 @@ impl Process {
         self.child.stdin.take().unwrap()
     }
 
+    /// Gives it back what [`Process::stdin`] took, to be closed with the process.
+    pub(crate) fn give_back(&mut self, stdin: ChildStdin) {
+        self.child.stdin = Some(stdin);
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().cast_signed()), signal).unwrap();
     }

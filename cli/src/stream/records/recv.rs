@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::thread;
 
 use ringpipe::mpmc::{Consumer, Ring};
-use ringpipe::{Error, PopTimeoutError, Role};
+use ringpipe::{Error, PeerLoss, PopTimeoutError, Role};
 
 use crate::args::Recv;
 use crate::exit::{Exit, Failure};
@@ -21,6 +21,9 @@ pub(super) fn run<const N: usize>(order: &Recv) -> Result<(), Failure> {
     let output = File::from(unbuffered(&io::stdout(), OUTPUT)?);
     let (ring, mut consumer) = join(&order.endpoint, Ring::<[u8; N]>::consumer)?;
     consumer.set_interruptible(true);
+    if order.stay.keep_open {
+        consumer.set_peer_loss(PeerLoss::Wait);
+    }
     let mut receiver = Receiver {
         ring,
         consumer,
@@ -96,8 +99,8 @@ impl<const N: usize> Receiver<N> {
         }
         match status.producer.deaths {
             0 => self.retire(order),
-            _ if order.persist && status.producer.finished => self.retire(order),
-            _ if order.persist => {
+            _ if order.stay.persist && status.producer.finished => self.retire(order),
+            _ if order.stay.persist => {
                 thread::sleep(AGAIN);
                 Ok(false)
             }
