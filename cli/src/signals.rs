@@ -1,11 +1,11 @@
-//! SIGINT and SIGTERM as something to ask about, so that a command can end in good order.
+//! SIGINT, SIGTERM and SIGHUP as something to ask about, so that a command can end in good order.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
+use std::{fs, io};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::exit::{Exit, Failure};
@@ -14,7 +14,10 @@ use crate::exit::{Exit, Failure};
 /// the wait is noticed no later than this.
 pub(crate) const TICK: Duration = Duration::from_millis(200);
 
-/// What has come so far. The second signal ends the program at once, as if there were no handler.
+/// What has come so far. The second SIGINT or SIGTERM ends the program at once, as if there were no handler. (A terminal
+/// that is closed gives SIGHUP twice: the kernel's, and the shell's.)
+///
+/// A signal that is ignored from the start, as by nohup(1) or in the background of a script, ends nothing.
 #[derive(Debug)]
 pub(crate) struct Signals {
     caught: Arc<AtomicUsize>,
@@ -24,7 +27,11 @@ impl Signals {
     pub(crate) fn watch() -> Result<Self, Failure> {
         let caught = Arc::new(AtomicUsize::new(0));
         let again = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
+        let ignored = ignored();
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            if ignored & (1 << (signal - 1)) != 0 {
+                continue;
+            }
             watch_one(signal, &caught, &again)
                 .map_err(|error| Failure::io("watch for signals", &error))?;
         }
@@ -36,16 +43,27 @@ impl Signals {
         match i32::try_from(self.caught.load(Ordering::Relaxed)) {
             Ok(0) | Err(_) => Ok(()),
             Ok(SIGINT) => Err(Failure::new(Exit::Interrupted, "ended by SIGINT")),
+            Ok(SIGHUP) => Err(Failure::new(Exit::HungUp, "ended by SIGHUP")),
             Ok(_) => Err(Failure::new(Exit::Terminated, "ended by SIGTERM")),
         }
     }
 }
 
 fn watch_one(signal: i32, caught: &Arc<AtomicUsize>, again: &Arc<AtomicBool>) -> io::Result<()> {
-    // In this order: the first signal finds `again` unset, and sets it.
-    flag::register_conditional_default(signal, Arc::clone(again))?;
-    flag::register(signal, Arc::clone(again))?;
+    if signal != SIGHUP {
+        // In this order: the first signal finds `again` unset, and sets it.
+        flag::register_conditional_default(signal, Arc::clone(again))?;
+        flag::register(signal, Arc::clone(again))?;
+    }
     let number = usize::try_from(signal).unwrap_or_default();
     flag::register_usize(signal, Arc::clone(caught), number)?;
     Ok(())
+}
+
+/// The signals that this process ignores, as bits: number 1 is the lowest. None, where it cannot be seen.
+fn ignored() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let bits = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
+        .unwrap_or(0)
 }

@@ -1,14 +1,18 @@
-//! SIGINT and SIGTERM end every wait, wherever it is, with the code that shells expect.
+//! SIGINT, SIGTERM and SIGHUP end every wait, wherever it is, with the code that shells expect.
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 
-use crate::support::{Case, Process, fill, noise, until};
+use crate::support::{Case, PROGRAM, Process, fill, noise, until};
 
-const BOTH: [(Signal, i32); 2] = [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)];
+const ALL: [(Signal, i32); 3] = [
+    (Signal::SIGINT, 130),
+    (Signal::SIGTERM, 143),
+    (Signal::SIGHUP, 129),
+];
 
 fn expect_end(process: Process, signal: Signal, code: i32) -> String {
     process.signal(signal);
@@ -25,7 +29,7 @@ fn expect_end(process: Process, signal: Signal, code: i32) -> String {
 
 #[test]
 fn a_sender_that_waits_for_a_receiver_can_be_ended() {
-    for (signal, code) in BOTH {
+    for (signal, code) in ALL {
         let case = Case::new();
         let sender = case.start_fed(&["send", &case.ring()], case.input(b"nothing"));
         until(|| case.stat()["producer"]["sleeping"] == 1);
@@ -37,7 +41,7 @@ fn a_sender_that_waits_for_a_receiver_can_be_ended() {
 
 #[test]
 fn a_sender_that_reads_a_silent_input_can_be_ended() {
-    for (signal, code) in BOTH {
+    for (signal, code) in ALL {
         let case = Case::new();
         let mut sender = case.start_fed(&["send", &case.ring()], Stdio::piped());
         let _open = sender.stdin();
@@ -51,7 +55,7 @@ fn a_sender_that_reads_a_silent_input_can_be_ended() {
 
 #[test]
 fn a_sender_that_waits_for_room_can_be_ended_and_its_receiver_is_told() {
-    for (signal, code) in BOTH {
+    for (signal, code) in ALL {
         let case = Case::new();
         let (ring, data) = (case.ring(), noise(100_000));
         let (mut reader, writer) = io::pipe().unwrap();
@@ -70,7 +74,7 @@ fn a_sender_that_waits_for_room_can_be_ended_and_its_receiver_is_told() {
 
 #[test]
 fn a_sender_that_waits_until_all_is_taken_can_be_ended() {
-    for (signal, code) in BOTH {
+    for (signal, code) in ALL {
         let case = Case::new();
         let (_reader, writer) = io::pipe().unwrap();
         fill(&writer);
@@ -83,7 +87,7 @@ fn a_sender_that_waits_until_all_is_taken_can_be_ended() {
 
 #[test]
 fn a_persistent_sender_without_a_receiver_can_be_ended() {
-    for (signal, code) in BOTH {
+    for (signal, code) in ALL {
         let case = Case::new();
         let ring = case.ring();
         let mut sender = case.start_fed(&["send", "--persist", &ring], Stdio::piped());
@@ -99,7 +103,7 @@ fn a_persistent_sender_without_a_receiver_can_be_ended() {
 
 #[test]
 fn a_receiver_that_waits_for_a_sender_can_be_ended() {
-    for (signal, code) in BOTH {
+    for (signal, code) in ALL {
         let case = Case::new();
         let receiver = case.start(&["recv", &case.ring()]);
         until(|| case.stat()["consumer"]["sleeping"] == 1);
@@ -110,7 +114,7 @@ fn a_receiver_that_waits_for_a_sender_can_be_ended() {
 
 #[test]
 fn a_receiver_whose_output_is_full_can_be_ended() {
-    for (signal, code) in BOTH {
+    for (signal, code) in ALL {
         let case = Case::new();
         let ring = case.ring();
         let _sender = case.start_fed(&["send", "--persist", &ring], case.input(b"content"));
@@ -179,6 +183,36 @@ fn a_demo_can_be_ended_and_takes_its_sender_along() {
         expect_end(demo, Signal::SIGTERM, 143);
         assert!(!is_running(&child));
     }
+}
+
+#[test]
+fn a_demo_and_a_soak_that_are_hung_up_leave_nothing() {
+    let case = Case::new();
+    let (demo, child) = demo_on_its_way(&case, "ring");
+    expect_end(demo, Signal::SIGHUP, 129);
+    assert!(!is_running(&child));
+    let soak = case.start_soak(&[]);
+    until(|| fs::read_dir(case.path("scratch")).unwrap().count() > 0);
+    soak.signal(Signal::SIGHUP); // as from a terminal that is closed: the kernel's, and the shell's
+    expect_end(soak, Signal::SIGHUP, 129);
+    assert_eq!(fs::read_dir(case.path("scratch")).unwrap().count(), 0);
+}
+
+#[test]
+fn signals_that_are_ignored_end_nothing() {
+    let case = Case::new();
+    let ring = case.ring();
+    let mut command = Command::new("sh");
+    let script = "trap '' HUP INT; exec \"$@\"";
+    command.args(["-c", script, "sh", PROGRAM, "recv", &ring]);
+    let receiver = case.start_with(command);
+    until(|| case.stat()["consumer"]["sleeping"] == 1);
+    receiver.signal(Signal::SIGHUP);
+    receiver.signal(Signal::SIGINT);
+    let sent = case.start_fed(&["send", &ring], case.input(b"all"));
+    assert_eq!(sent.wait().code, Some(0));
+    let received = receiver.wait();
+    assert_eq!((received.code, &*received.out), (Some(0), &b"all"[..]));
 }
 
 #[test]

@@ -121,6 +121,16 @@ impl Case {
         self.spawn(&mut command, out_path, err_path)
     }
 
+    /// Starts a long soak where this test can see it, whose folder is in the test's.
+    pub(crate) fn start_soak(&self, more: &[&str]) -> Process {
+        let scratch = self.path("scratch");
+        fs::create_dir(&scratch).unwrap();
+        let args = ["soak", "--shared", "--deaths", "1000000", "--seed", "4"];
+        let mut command = self.command(&[args.as_slice(), more].concat());
+        command.env("TMPDIR", scratch);
+        self.start_with(command)
+    }
+
     /// Starts it with its standard output in a pipe, for the test to read.
     pub(crate) fn start_piped(&self, args: &[&str]) -> (Process, PipeReader) {
         let (reader, writer) = io::pipe().unwrap();
