@@ -38,6 +38,11 @@ impl Signals {
         Ok(Self { caught })
     }
 
+    /// Why a command ends: a signal that has come is the reason, whatever else came of it. (It may have ended the other side, too.)
+    pub(crate) fn or(&self, failure: Failure) -> Failure {
+        self.check().err().unwrap_or(failure)
+    }
+
     /// Fails once a signal has come.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         match i32::try_from(self.caught.load(Ordering::Relaxed)) {

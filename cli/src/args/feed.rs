@@ -59,7 +59,8 @@ pub(crate) struct Stay {
 ///
 /// Either side may start first: the sender waits for a receiver. It ends when receivers have taken all. If they go before that,
 /// so does the sender, with exit code 3, and what they did not take is lost; if the sender is ended by a signal,
-/// the receivers learn that the end is missing.
+/// the receivers learn that the end is missing. What `send` or `recv` made goes with the last of them, unless that one is told
+/// to `--keep` it; what `mkfifo` made stays.
 ///
 /// Several may send into one stream, as into a FIFO: the receivers see the end when the last of them has ended. What a sender
 /// reads from its input at once stays in one piece: all that is there, or as many times 4096 bytes as there is room for, up to
@@ -88,6 +89,9 @@ pub(crate) struct Send {
     /// Go on when the receiver is lost, and wait for the next one.
     #[arg(long)]
     pub(crate) persist: bool,
+    /// Leave the stream, or a ring into which nothing was sent, where it is when this sender gives up and nobody else is there.
+    #[arg(long)]
+    pub(crate) keep: bool,
 }
 
 /// Copy a stream to standard output.
@@ -95,7 +99,8 @@ pub(crate) struct Send {
 /// Either side may start first. When all senders have ended and all is written, the stream is removed. What is in it
 /// is let go only once it is written: after a crash, the next receiver goes on with at most one
 /// write (64 KiB) twice, if a sender is still there. Senders are, until all is taken; without them, what a
-/// lost receiver has left is gone, as with a FIFO.
+/// lost receiver has left is gone, as with a FIFO. A stream that `send` or `recv` made goes with the last of them also if
+/// that one ends early, unless it is told to `--keep` it.
 ///
 /// If a sender died or gave up, all it left is written, and the exit code is 3. That counts senders since this receiver came, one or
 /// several; nobody can tell what one wanted to send that was lost before.
@@ -119,7 +124,7 @@ pub(crate) struct Recv {
     pub(crate) endpoint: Endpoint,
     #[command(flatten)]
     pub(crate) records: Shared,
-    /// Leave the stream or ring when the senders have finished. A ring of records still says so to the next receiver,
+    /// Leave the stream or ring where it is, however this ends. A ring of records still says so to the next receiver,
     /// until a sender comes.
     #[arg(long)]
     pub(crate) keep: bool,

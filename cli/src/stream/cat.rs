@@ -6,7 +6,7 @@ use ringpipe::stream::{Fifo, Options};
 use super::Step;
 use super::inlet::{self, Inlet};
 use super::outlet::{self, Outlet};
-use crate::args::{Cat, Mkfifo};
+use crate::args::{Cat, Mkfifo, Stay};
 use crate::exit::{Exit, Failure};
 use crate::signals::Signals;
 use crate::terminal::Typing;
@@ -21,7 +21,11 @@ fn read(order: &Cat) -> Result<(), Failure> {
     let fifo = find(order)?;
     let opened = outlet::open(&fifo)?;
     let mut outlet = Outlet::new(fifo, opened, signals)?;
-    while outlet.step()? != Step::End || !outlet.is_over(order.stay)? {}
+    copy_out(&mut outlet, order.stay).map_err(|failure| outlet.signals.or(failure))
+}
+
+fn copy_out(outlet: &mut Outlet, stay: Stay) -> Result<(), Failure> {
+    while outlet.step()? != Step::End || !outlet.is_over(stay)? {}
     Ok(())
 }
 
@@ -32,26 +36,26 @@ fn find(order: &Cat) -> Result<Fifo, Error> {
 fn write(order: &Cat) -> Result<(), Failure> {
     let (signals, typing) = (Signals::watch()?, Typing::begin());
     let fifo = find(order)?;
-    let Some(writer) = inlet::open(&fifo, &signals)? else {
+    let Some(writer) = inlet::open(&fifo, &signals, || false)? else {
         return Err(Error::NotFound {
             name: order.name.clone(),
         }
         .into());
     };
     let mut inlet = Inlet::new(fifo, writer, signals, typing)?;
-    let end = copy(&mut inlet);
+    let end = copy_in(&mut inlet);
     if end.is_err() {
         inlet.writer.abandon();
     }
-    end
+    end.map_err(|failure| inlet.signals.or(failure))
 }
 
-fn copy(inlet: &mut Inlet) -> Result<(), Failure> {
+fn copy_in(inlet: &mut Inlet) -> Result<(), Failure> {
     // As with a FIFO, a lost reader shows at the next write. Typing does not wait for that.
     let are_lost = |inlet: &Inlet| Ok(inlet.typing.goes_on() && inlet.is_alone()?);
     loop {
         match inlet.step(are_lost)? {
-            Step::Moved => {}
+            Step::Moved | Step::Idle => {}
             Step::End => return Ok(()),
             Step::Gone => return Err(Failure::new(Exit::NoReader, "")),
         }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, IoSliceMut, Read};
 use std::panic::resume_unwind;
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{RecvTimeoutError, SendError, channel};
 use std::thread;
 
 use ringpipe::Error;
@@ -102,14 +102,28 @@ fn read(mut input: &File, room: &mut Reservation<'_>) -> io::Result<usize> {
 ///
 /// In a thread of its own: so the wait need not be given up, and begun anew, to see whether a signal came. Who came
 /// in between would find nobody.
-pub(super) fn open(fifo: &Fifo, signals: &Signals) -> Result<Option<Writer>, Failure> {
+///
+/// When a signal ends the wait, `is_last` may remove the stream first, if nobody else is there.
+pub(super) fn open(
+    fifo: &Fifo,
+    signals: &Signals,
+    is_last: impl FnOnce() -> bool,
+) -> Result<Option<Writer>, Failure> {
     let (opened, opening) = channel();
     let waiting = fifo.clone();
     let waiter = thread::spawn(move || {
-        let _ = opened.send(waiting.writer()); // else a signal came, and nobody wants it any more
+        if let Err(SendError(Ok(unwanted))) = opened.send(waiting.writer()) {
+            unwanted.abandon(); // a signal came
+        }
     });
     let writer = loop {
-        signals.check()?;
+        if let Err(failure) = signals.check() {
+            drop(opening);
+            if is_last() && fifo.reader_nonblocking().is_ok() {
+                let _ = waiter.join(); // as below; what it may have to say does not matter any more
+            }
+            return Err(failure);
+        }
         match opening.recv_timeout(TICK) {
             Ok(writer) => break writer,
             // For the thread to end: whoever else waits there waits in vain, too.

@@ -6,6 +6,7 @@
 
 mod cat;
 mod inlet;
+mod leave;
 mod outlet;
 mod records;
 mod recv;
@@ -21,7 +22,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ringpipe::stream::{Fifo, Options};
-use ringpipe::{Error, Fault, Name};
+use ringpipe::{Error, Fault, Name, Status};
 
 use crate::args::{Endpoint, Recv, Send};
 use crate::exit::Failure;
@@ -44,6 +45,8 @@ const MOMENT: Duration = Duration::from_millis(1);
 enum Step {
     /// Bytes were moved, or it is worth trying again.
     Moved,
+    /// For a while there was nothing to copy.
+    Idle,
     /// There is nothing more to copy.
     End,
     /// Nobody takes what is written.
@@ -71,6 +74,8 @@ trait Shared: Sized {
     fn open_or_create(endpoint: &Endpoint) -> Result<Self, Error>;
     fn name(&self) -> Option<&Name>;
     fn is_removed(&self) -> bool;
+    fn status(&self) -> Result<Option<Status>, Error>;
+    fn remove(&self) -> Result<(), Error>;
 }
 
 impl Shared for Fifo {
@@ -86,6 +91,14 @@ impl Shared for Fifo {
 
     fn is_removed(&self) -> bool {
         self.is_removed()
+    }
+
+    fn status(&self) -> Result<Option<Status>, Error> {
+        self.status()
+    }
+
+    fn remove(&self) -> Result<(), Error> {
+        self.remove()
     }
 }
 

@@ -7,6 +7,7 @@ use std::thread;
 use ringpipe::stream::{Fifo, Reader, Readiness};
 use ringpipe::{Error, Role, Status};
 
+use super::leave::Origin;
 use super::{AGAIN, CHUNK, OUTPUT, Step, halted, leads_nowhere, unbuffered, wait};
 use crate::args::Stay;
 use crate::exit::{Exit, Failure};
@@ -18,6 +19,7 @@ pub(super) struct Outlet {
     pub(super) reader: Reader,
     output: File,
     pub(super) signals: Signals,
+    pub(super) origin: Origin,
     /// How many writers had died before this came: their end is not its own.
     deaths_before: u64,
     /// How many bytes came out.
@@ -30,9 +32,12 @@ impl Outlet {
         (deaths_before, reader): (u64, Reader),
         signals: Signals,
     ) -> Result<Self, Failure> {
+        let mut origin = Origin::default();
+        origin.look(&fifo)?;
         Ok(Self {
             fifo,
             reader,
+            origin,
             output: File::from(unbuffered(&io::stdout(), OUTPUT)?),
             signals,
             deaths_before,
@@ -52,8 +57,9 @@ impl Outlet {
             return Ok(Step::End);
         }
         if ready.is_empty() {
-            return Ok(Step::Moved);
+            return Ok(Step::Idle);
         }
+        self.origin.look(&self.fifo)?;
         wait::writable(&self.output, &self.signals)?;
         match self.reader.copy_to_fd(&self.output, CHUNK) {
             Ok(count) => {
@@ -62,6 +68,14 @@ impl Outlet {
             }
             Err(error) => halted(&error, OUTPUT),
         }
+    }
+
+    /// Goes on with another stream.
+    pub(super) fn move_to(&mut self, (fifo, (deaths_before, reader)): (Fifo, (u64, Reader))) {
+        self.reader = reader;
+        self.fifo = fifo;
+        self.deaths_before = deaths_before;
+        self.origin = Origin::default();
     }
 
     /// Whether this end is the end, for one who stays for so long. If not, waits for another writer.

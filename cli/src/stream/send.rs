@@ -2,10 +2,11 @@
 
 use std::thread;
 
-use ringpipe::Role;
 use ringpipe::stream::Fifo;
+use ringpipe::{Role, Status};
 
 use super::inlet::{self, Inlet};
+use super::leave::{self, Origin};
 use super::outlet::deaths;
 use super::{AGAIN, MOMENT, Step, found, leads_nowhere};
 use crate::args::Send;
@@ -19,16 +20,12 @@ pub(super) fn run(order: &Send) -> Result<(), Failure> {
     let mut sender = Sender {
         before: Position::of(&inlet.fifo)?,
         inlet,
+        origin: Origin::default(),
         persist: order.persist,
     };
+    sender.origin.look(&sender.inlet.fifo)?;
     let end = sender.pump();
-    end.map_err(|failure| {
-        let Inlet { writer, sent, .. } = sender.inlet;
-        writer.abandon();
-        failure.and(&format!(
-            "{sent} bytes were sent, and whoever receives them is told that the end is missing"
-        ))
-    })
+    sender.leave(end, order.keep)
 }
 
 /// Opens or creates the stream, and waits for a receiver.
@@ -36,7 +33,12 @@ fn open(order: &Send) -> Result<Inlet, Failure> {
     let (signals, typing) = (Signals::watch()?, Typing::begin());
     loop {
         let fifo = found(&order.endpoint)?;
-        let opened = inlet::open(&fifo, &signals);
+        let mut origin = Origin::default();
+        let is_last = || {
+            let _ = origin.look(&fifo); // it may be gone
+            !order.keep && origin.tidy(&fifo, is_alone)
+        };
+        let opened = inlet::open(&fifo, &signals, is_last);
         let opened = opened.map_err(|failure| failure.and("nothing was sent"))?;
         // Else a receiver that had seen its end has removed it.
         if let Some(writer) = opened {
@@ -46,9 +48,15 @@ fn open(order: &Send) -> Result<Inlet, Failure> {
     }
 }
 
+/// Whether the one who takes part is this sender.
+fn is_alone(status: &Status) -> bool {
+    (status.producer.attached, status.consumer.attached) == (1, 0)
+}
+
 /// Everything that is at work while bytes flow.
 struct Sender {
     inlet: Inlet,
+    origin: Origin,
     /// Where the stream was when this sender came.
     before: Position,
     persist: bool,
@@ -89,7 +97,7 @@ impl Sender {
         };
         loop {
             match self.inlet.step(are_lost)? {
-                Step::Moved => {}
+                Step::Moved | Step::Idle => {}
                 Step::End => break,
                 Step::Gone => self.go_on()?,
             }
@@ -98,6 +106,32 @@ impl Sender {
             self.await_taken()?;
         }
         Ok(())
+    }
+
+    /// Leaves, and takes the stream along if nobody else is there. A receiver that left in good order has left it where it is
+    /// on purpose.
+    fn leave(self, end: Result<(), Failure>, keep: bool) -> Result<(), Failure> {
+        let Inlet {
+            writer,
+            sent,
+            fifo,
+            signals,
+            ..
+        } = self.inlet;
+        match end {
+            Ok(()) => drop(writer),
+            Err(_) => writer.abandon(),
+        }
+        if !keep {
+            let bereft = |status: &Status| deaths(status, Role::Consumer) > self.before.deaths;
+            let is_last = |status: &Status| leave::is_empty(status) && bereft(status);
+            self.origin.tidy(&fifo, is_last);
+        }
+        end.map_err(|failure| {
+            signals.or(failure).and(&format!(
+                "{sent} bytes were sent, and whoever receives them is told that the end is missing"
+            ))
+        })
     }
 
     /// Nobody tells of the last byte taken, so this looks, in intervals that grow.

@@ -10,6 +10,7 @@ use ringpipe::{Error, PeerLoss, PopTimeoutError, Role};
 use crate::args::Recv;
 use crate::exit::{Exit, Failure};
 use crate::signals::{Signals, TICK};
+use crate::stream::leave::{self, Origin};
 use crate::stream::{AGAIN, OUTPUT, is_passing, join, leads_nowhere, unbuffered, wait};
 
 /// How many bytes are written at a time: a pipe takes so many at once or not at all (`PIPE_BUF`), so receivers of records
@@ -19,7 +20,7 @@ const PIECE: usize = 4096;
 pub(super) fn run<const N: usize>(order: &Recv) -> Result<(), Failure> {
     let signals = Signals::watch()?;
     let output = File::from(unbuffered(&io::stdout(), OUTPUT)?);
-    let (ring, mut consumer) = join(&order.endpoint, Ring::<[u8; N]>::consumer)?;
+    let (ring, mut consumer): (Ring<_>, _) = join(&order.endpoint, Ring::<[u8; N]>::consumer)?;
     consumer.set_interruptible(true);
     if order.stay.keep_open {
         consumer.set_peer_loss(PeerLoss::Wait);
@@ -27,28 +28,22 @@ pub(super) fn run<const N: usize>(order: &Recv) -> Result<(), Failure> {
     let mut receiver = Receiver {
         ring,
         consumer,
+        origin: Origin::default(),
         output,
         signals,
         received: 0,
         removed: false,
     };
-    receiver.pump(order).map_err(|failure| {
-        let stays = if receiver.removed {
-            ""
-        } else {
-            "; the ring stays"
-        };
-        failure.and(&format!(
-            "{} records were received{stays}",
-            receiver.received
-        ))
-    })
+    receiver.origin.look(&receiver.ring)?;
+    let end = receiver.pump(order);
+    end.map_err(|failure| receiver.give_up(failure, order.keep))
 }
 
 /// Everything that is at work while records flow.
 struct Receiver<const N: usize> {
     ring: Ring<[u8; N]>,
     consumer: Consumer<[u8; N]>,
+    origin: Origin,
     output: File,
     signals: Signals,
     received: u64,
@@ -65,6 +60,19 @@ impl<const N: usize> Receiver<N> {
                 return Ok(());
             }
         }
+    }
+
+    /// Leaves before the end, and takes the ring along if nobody else is there and nothing was ever sent.
+    fn give_up(self, failure: Failure, keep: bool) -> Failure {
+        drop(self.consumer);
+        let unused = !keep && self.origin.tidy(&self.ring, leave::is_unused);
+        let stays = if self.removed || unused {
+            ""
+        } else {
+            "; the ring stays"
+        };
+        let told = format!("{} records were received{stays}", self.received);
+        self.signals.or(failure).and(&told)
     }
 
     /// Waits for records, and writes them. `false` if there are none and nobody is there to send any.

@@ -12,23 +12,29 @@ use ringpipe::{Error, Name, PeerLoss, PushTimeoutError, TryPushError};
 use crate::args::Send;
 use crate::exit::{Exit, Failure};
 use crate::signals::{Signals, TICK};
+use crate::stream::leave::{self, Origin};
 use crate::stream::{AGAIN, CHUNK, INPUT, is_passing, join, unbuffered, wait};
 use crate::terminal::Typing;
 
 pub(super) fn run<const N: usize>(order: &Send) -> Result<(), Failure> {
     let (signals, typing) = (Signals::watch()?, Typing::begin());
     let input = File::from(unbuffered(&io::stdin(), INPUT)?);
-    let (_, producer) = join(&order.endpoint, take_part::<N>)?;
+    let (ring, producer) = join(&order.endpoint, take_part::<N>)?;
+    let mut origin = Origin::default();
+    origin.look(&ring)?;
     let mut sender = Sender::new(producer, input, signals, typing)?;
     match sender.pump(order) {
         Ok(()) => Ok(sender.producer.finish()?),
         Err(failure) => {
             sender.producer.abandon();
+            if !order.keep {
+                origin.tidy(&ring, leave::is_unused);
+            }
             let said = format!(
                 "{} records were sent, and whoever receives is told that the end is missing",
                 sender.sent
             );
-            Err(failure.and(&said))
+            Err(sender.signals.or(failure).and(&said))
         }
     }
 }
