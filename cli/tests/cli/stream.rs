@@ -534,3 +534,16 @@ fn the_last_to_leave_of_two_that_are_ended_at_once_takes_all() {
         assert!(is_gone(&case));
     }
 }
+
+#[test]
+fn a_receiver_whose_stream_is_removed_starts_over() {
+    let case = Case::new();
+    let ring = case.ring();
+    let receiver = case.start(&["recv", &ring]);
+    until(|| waits(&case, "consumer"));
+    assert_eq!(case.run(&["rm", &ring]).code, Some(0));
+    let sent = case.start_fed(&["send", &ring], case.input(b"all"));
+    assert_eq!(sent.wait().code, Some(0));
+    let received = receiver.wait();
+    assert_eq!((received.code, &*received.out), (Some(0), &b"all"[..]));
+}
