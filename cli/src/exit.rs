@@ -41,7 +41,7 @@ const ALL: [Exit; 13] = [
 ];
 
 impl Exit {
-    fn meaning(self) -> &'static str {
+    pub(crate) fn meaning(self) -> &'static str {
         match self {
             Self::Ok => "all went well",
             Self::Other => "another failure, which the message explains",

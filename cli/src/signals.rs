@@ -1,5 +1,7 @@
 //! SIGINT, SIGTERM and SIGHUP as something to ask about, so that a command can end in good order.
 
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -45,13 +47,31 @@ impl Signals {
 
     /// Fails once a signal has come.
     pub(crate) fn check(&self) -> Result<(), Failure> {
-        match i32::try_from(self.caught.load(Ordering::Relaxed)) {
-            Ok(0) | Err(_) => Ok(()),
-            Ok(SIGINT) => Err(Failure::new(Exit::Interrupted, "ended by SIGINT")),
-            Ok(SIGHUP) => Err(Failure::new(Exit::HungUp, "ended by SIGHUP")),
-            Ok(_) => Err(Failure::new(Exit::Terminated, "ended by SIGTERM")),
-        }
+        let caught = i32::try_from(self.caught.load(Ordering::Relaxed));
+        let ended = caught.ok().and_then(ended_by);
+        ended.map_or(Ok(()), |exit| Err(by_signal(exit)))
     }
+
+    /// Why a command ends that has lost a process of its own, which ended like this: by a signal that came to this one, or to
+    /// that one, since they usually come to both.
+    pub(crate) fn or_of_child(&self, end: ExitStatus, lost: Failure) -> Failure {
+        let of_child = end.signal().and_then(ended_by).map(by_signal);
+        self.or(of_child.unwrap_or(lost))
+    }
+}
+
+/// How the program ends by a signal that it watches for.
+fn ended_by(signal: i32) -> Option<Exit> {
+    match signal {
+        SIGINT => Some(Exit::Interrupted),
+        SIGTERM => Some(Exit::Terminated),
+        SIGHUP => Some(Exit::HungUp),
+        _ => None,
+    }
+}
+
+fn by_signal(exit: Exit) -> Failure {
+    Failure::new(exit, exit.meaning())
 }
 
 fn watch_one(signal: i32, caught: &Arc<AtomicUsize>, again: &Arc<AtomicBool>) -> io::Result<()> {

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
 
 use crate::support::{Case, PROGRAM, Process, fill, noise, until};
 
@@ -143,7 +145,10 @@ fn a_persistent_receiver_without_a_sender_can_be_ended() {
 
 /// A demo in the middle of moving bytes that way, and the number of its sending process.
 fn demo_on_its_way(case: &Case, way: &str) -> (Process, String) {
-    let demo = case.start(&["demo", "--bytes", "64M"]);
+    on_its_way(case, case.start(&["demo", "--bytes", "64M"]), way)
+}
+
+fn on_its_way(case: &Case, demo: Process, way: &str) -> (Process, String) {
     let children = format!("/proc/{0}/task/{0}/children", demo.pid());
     let mut child = String::new();
     until(|| {
@@ -239,4 +244,42 @@ fn a_demo_that_computes_can_be_ended() {
         caught & (1 << 14) != 0
     });
     expect_end(demo, Signal::SIGTERM, 143);
+}
+
+/// As ^C at a terminal does.
+#[test]
+fn a_demo_interrupted_with_its_sender_says_so_every_time() {
+    for way in ["ring", "pipe"] {
+        for attempt in 0..10 {
+            let case = Case::new();
+            let mut command = case.command(&["demo", "--bytes", "32M"]);
+            command.process_group(0);
+            let (demo, _) = on_its_way(&case, case.start_with(command), way);
+            killpg(Pid::from_raw(demo.pid().cast_signed()), Signal::SIGINT).unwrap();
+            let ended = demo.wait();
+            assert_eq!(ended.code, Some(130), "{attempt}: {}", ended.err);
+            assert_eq!(ended.err, "ringpipe: ended by SIGINT\n");
+        }
+    }
+}
+
+/// Of two who get the same signal, the sender may be the first to know.
+#[test]
+fn a_demo_whose_sender_is_interrupted_first_says_so() {
+    let case = Case::new();
+    let (demo, child) = demo_on_its_way(&case, "ring");
+    kill(Pid::from_raw(child.parse().unwrap()), Signal::SIGINT).unwrap();
+    let ended = demo.wait();
+    assert_eq!(ended.code, Some(130), "{}", ended.err);
+    assert!(ended.err.contains("ended by SIGINT"), "{}", ended.err);
+}
+
+#[test]
+fn a_demo_whose_sender_is_killed_says_by_what() {
+    let case = Case::new();
+    let (demo, child) = demo_on_its_way(&case, "pipe");
+    kill(Pid::from_raw(child.parse().unwrap()), Signal::SIGKILL).unwrap();
+    let ended = demo.wait();
+    assert_eq!(ended.code, Some(3), "{}", ended.err);
+    assert!(ended.err.contains("(SIGKILL)"), "{}", ended.err);
 }
