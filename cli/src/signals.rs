@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{fs, io};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGPIPE, SIGTERM};
 use signal_hook::flag;
 
 use crate::exit::{Exit, Failure};
@@ -31,13 +31,21 @@ impl Signals {
         let again = Arc::new(AtomicBool::new(false));
         let ignored = ignored();
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            if ignored & (1 << (signal - 1)) != 0 {
-                continue;
+            if ignored & (1 << (signal - 1)) == 0 {
+                watch_one(signal, &caught, &again)
+                    .map_err(|error| Failure::io("watch for signals", &error))?;
             }
-            watch_one(signal, &caught, &again)
-                .map_err(|error| Failure::io("watch for signals", &error))?;
         }
         Ok(Self { caught })
+    }
+
+    /// The same, and SIGPIPE: for who moves bytes, and ends as cat(1) does. (Rust's runtime ignores it, so nobody can tell whether it
+    /// was ignored before.)
+    pub(crate) fn watch_all() -> Result<Self, Failure> {
+        let signals = Self::watch()?;
+        watch_one(SIGPIPE, &signals.caught, &Arc::default())
+            .map_err(|error| Failure::io("watch for signals", &error))?;
+        Ok(signals)
     }
 
     /// Why a command ends: a signal that has come is the reason, whatever else came of it. (It may have ended the other side, too.)
@@ -66,16 +74,20 @@ fn ended_by(signal: i32) -> Option<Exit> {
         SIGINT => Some(Exit::Interrupted),
         SIGTERM => Some(Exit::Terminated),
         SIGHUP => Some(Exit::HungUp),
+        SIGPIPE => Some(Exit::NoReader),
         _ => None,
     }
 }
 
 fn by_signal(exit: Exit) -> Failure {
-    Failure::new(exit, exit.meaning())
+    match exit {
+        Exit::NoReader => Failure::new(exit, ""), // nobody hears of that
+        _ => Failure::new(exit, exit.meaning()),
+    }
 }
 
 fn watch_one(signal: i32, caught: &Arc<AtomicUsize>, again: &Arc<AtomicBool>) -> io::Result<()> {
-    if signal != SIGHUP {
+    if [SIGINT, SIGTERM].contains(&signal) {
         // In this order: the first signal finds `again` unset, and sets it.
         flag::register_conditional_default(signal, Arc::clone(again))?;
         flag::register(signal, Arc::clone(again))?;

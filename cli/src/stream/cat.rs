@@ -6,10 +6,9 @@ use ringpipe::stream::{Fifo, Options};
 use super::Step;
 use super::inlet::{self, Inlet};
 use super::outlet::{self, Outlet};
+use super::standard::{Sink, Source};
 use crate::args::{Cat, Mkfifo, Stay};
 use crate::exit::{Exit, Failure};
-use crate::signals::Signals;
-use crate::terminal::Typing;
 
 /// Runs `ringpipe cat`.
 pub(crate) fn cat(order: &Cat) -> Result<(), Failure> {
@@ -17,10 +16,10 @@ pub(crate) fn cat(order: &Cat) -> Result<(), Failure> {
 }
 
 fn read(order: &Cat) -> Result<(), Failure> {
-    let signals = Signals::watch()?;
+    let sink = Sink::open()?;
     let fifo = find(order)?;
     let opened = outlet::open(&fifo)?;
-    let mut outlet = Outlet::new(fifo, opened, signals)?;
+    let mut outlet = Outlet::new(fifo, opened, sink)?;
     copy_out(&mut outlet, order.stay).map_err(|failure| outlet.signals.or(failure))
 }
 
@@ -34,15 +33,15 @@ fn find(order: &Cat) -> Result<Fifo, Error> {
 }
 
 fn write(order: &Cat) -> Result<(), Failure> {
-    let (signals, typing) = (Signals::watch()?, Typing::begin());
+    let source = Source::open()?;
     let fifo = find(order)?;
-    let Some(writer) = inlet::open(&fifo, &signals, || false)? else {
+    let Some(writer) = inlet::open(&fifo, &source.signals, || false)? else {
         return Err(Error::NotFound {
             name: order.name.clone(),
         }
         .into());
     };
-    let mut inlet = Inlet::new(fifo, writer, signals, typing)?;
+    let mut inlet = Inlet::new(fifo, writer, source);
     let end = copy_in(&mut inlet);
     if end.is_err() {
         inlet.writer.abandon();

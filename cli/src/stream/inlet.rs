@@ -9,7 +9,8 @@ use std::thread;
 use ringpipe::Error;
 use ringpipe::stream::{Fifo, PIPE_BUF, Reservation, Writer};
 
-use super::{AGAIN, CHUNK, INPUT, Step, halted, is_passing, leads_nowhere, unbuffered, wait};
+use super::standard::Source;
+use super::{AGAIN, CHUNK, INPUT, Step, halted, is_passing, leads_nowhere, wait};
 use crate::exit::Failure;
 use crate::signals::{Signals, TICK};
 use crate::terminal::Typing;
@@ -26,22 +27,17 @@ pub(super) struct Inlet {
 }
 
 impl Inlet {
-    pub(super) fn new(
-        fifo: Fifo,
-        writer: Writer,
-        signals: Signals,
-        typing: Typing,
-    ) -> Result<Self, Failure> {
+    pub(super) fn new(fifo: Fifo, writer: Writer, source: Source) -> Self {
         writer.set_interruptible(true);
         writer.set_write_timeout(Some(TICK));
-        Ok(Self {
+        Self {
             fifo,
             writer,
-            input: File::from(unbuffered(&io::stdin(), INPUT)?),
-            signals,
-            typing,
+            input: source.file,
+            signals: source.signals,
+            typing: source.typing,
             sent: 0,
-        })
+        }
     }
 
     /// Reads a piece of the input into the stream.

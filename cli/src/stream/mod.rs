@@ -11,13 +11,13 @@ mod outlet;
 mod records;
 mod recv;
 mod send;
+mod standard;
 pub(crate) mod wait;
 
 pub(crate) use cat::{cat, mkfifo};
 pub(crate) use records::{SIZES, no_such_size};
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -136,14 +136,6 @@ fn found<S: Shared>(endpoint: &Endpoint) -> Result<S, Failure> {
 /// Whether nobody else will find the ring. One that is opened by its id never had to be found by name.
 fn leads_nowhere(ring: &impl Shared) -> bool {
     !matches!(ring.name(), Some(Name::Id(_))) && ring.is_removed()
-}
-
-/// Standard input or output without a buffer in between.
-fn unbuffered(stream: &impl AsFd, what: &str) -> Result<OwnedFd, Failure> {
-    stream
-        .as_fd()
-        .try_clone_to_owned()
-        .map_err(|error| Failure::io(what, &error))
 }
 
 /// Whether a call is to be tried again.

@@ -1,14 +1,14 @@
 //! A stream to standard output: write(2) takes from the ring, where the bytes stay until they are written.
 
 use std::fs::File;
-use std::io;
 use std::thread;
 
 use ringpipe::stream::{Fifo, Reader, Readiness};
 use ringpipe::{Error, Role, Status};
 
 use super::leave::Origin;
-use super::{AGAIN, CHUNK, OUTPUT, Step, halted, leads_nowhere, unbuffered, wait};
+use super::standard::Sink;
+use super::{AGAIN, CHUNK, OUTPUT, Step, halted, leads_nowhere, wait};
 use crate::args::Stay;
 use crate::exit::{Exit, Failure};
 use crate::signals::{Signals, TICK};
@@ -30,7 +30,7 @@ impl Outlet {
     pub(super) fn new(
         fifo: Fifo,
         (deaths_before, reader): (u64, Reader),
-        signals: Signals,
+        sink: Sink,
     ) -> Result<Self, Failure> {
         let mut origin = Origin::default();
         origin.look(&fifo)?;
@@ -38,8 +38,8 @@ impl Outlet {
             fifo,
             reader,
             origin,
-            output: File::from(unbuffered(&io::stdout(), OUTPUT)?),
-            signals,
+            output: sink.file,
+            signals: sink.signals,
             deaths_before,
             received: 0,
         })

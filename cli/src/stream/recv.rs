@@ -12,17 +12,17 @@ use ringpipe::Error;
 use ringpipe::stream::Fifo;
 
 use super::outlet::{self, Outlet};
+use super::standard::Sink;
 use super::{Step, join, leads_nowhere, leave};
 use crate::args::Recv;
 use crate::exit::{Exit, Failure};
-use crate::signals::Signals;
 
 /// Runs `ringpipe recv`.
 pub(super) fn run(order: &Recv) -> Result<(), Failure> {
-    let signals = Signals::watch()?;
+    let sink = Sink::open()?;
     let (fifo, opened): (Fifo, _) = join(&order.endpoint, outlet::open)?;
     let mut receiver = Receiver {
-        outlet: Outlet::new(fifo, opened, signals)?,
+        outlet: Outlet::new(fifo, opened, sink)?,
         removed: false,
     };
     let end = receiver.pump(order);

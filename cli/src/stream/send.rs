@@ -8,11 +8,10 @@ use ringpipe::{Role, Status};
 use super::inlet::{self, Inlet};
 use super::leave::{self, Origin};
 use super::outlet::deaths;
+use super::standard::Source;
 use super::{AGAIN, MOMENT, Step, found, leads_nowhere};
 use crate::args::Send;
 use crate::exit::{Exit, Failure};
-use crate::signals::Signals;
-use crate::terminal::Typing;
 
 /// Runs `ringpipe send`.
 pub(super) fn run(order: &Send) -> Result<(), Failure> {
@@ -30,7 +29,7 @@ pub(super) fn run(order: &Send) -> Result<(), Failure> {
 
 /// Opens or creates the stream, and waits for a receiver.
 fn open(order: &Send) -> Result<Inlet, Failure> {
-    let (signals, typing) = (Signals::watch()?, Typing::begin());
+    let source = Source::open()?;
     loop {
         let fifo = found(&order.endpoint)?;
         let mut origin = Origin::default();
@@ -38,11 +37,11 @@ fn open(order: &Send) -> Result<Inlet, Failure> {
             let _ = origin.look(&fifo); // it may be gone
             !order.keep && origin.tidy(&fifo, is_alone)
         };
-        let opened = inlet::open(&fifo, &signals, is_last);
+        let opened = inlet::open(&fifo, &source.signals, is_last);
         let opened = opened.map_err(|failure| failure.and("nothing was sent"))?;
         // Else a receiver that had seen its end has removed it.
         if let Some(writer) = opened {
-            return Inlet::new(fifo, writer, signals, typing);
+            return Ok(Inlet::new(fifo, writer, source));
         }
         thread::sleep(MOMENT);
     }

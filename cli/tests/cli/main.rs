@@ -1,6 +1,7 @@
 //! The program as its users have it: real processes, real signals, real exit codes.
 
 mod chat;
+mod closed;
 mod codes;
 mod demo;
 mod fifo;

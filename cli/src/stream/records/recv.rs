@@ -1,7 +1,7 @@
 //! A shared ring to standard output: each record whole, and let go only once it is written.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::thread;
 
 use ringpipe::mpmc::{Consumer, Ring};
@@ -11,15 +11,15 @@ use crate::args::Recv;
 use crate::exit::{Exit, Failure};
 use crate::signals::{Signals, TICK};
 use crate::stream::leave::{self, Origin};
-use crate::stream::{AGAIN, OUTPUT, is_passing, join, leads_nowhere, unbuffered, wait};
+use crate::stream::standard::Sink;
+use crate::stream::{AGAIN, OUTPUT, is_passing, join, leads_nowhere, wait};
 
 /// How many bytes are written at a time: a pipe takes so many at once or not at all (`PIPE_BUF`), so receivers of records
 /// that are no longer can share one. And who takes little at a time leaves the rest to others.
 const PIECE: usize = 4096;
 
 pub(super) fn run<const N: usize>(order: &Recv) -> Result<(), Failure> {
-    let signals = Signals::watch()?;
-    let output = File::from(unbuffered(&io::stdout(), OUTPUT)?);
+    let sink = Sink::open()?;
     let (ring, mut consumer): (Ring<_>, _) = join(&order.endpoint, Ring::<[u8; N]>::consumer)?;
     consumer.set_interruptible(true);
     if order.stay.keep_open {
@@ -29,8 +29,8 @@ pub(super) fn run<const N: usize>(order: &Recv) -> Result<(), Failure> {
         ring,
         consumer,
         origin: Origin::default(),
-        output,
-        signals,
+        output: sink.file,
+        signals: sink.signals,
         received: 0,
         removed: false,
     };

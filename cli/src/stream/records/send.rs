@@ -4,7 +4,7 @@
 //! an input may be slow.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 
 use ringpipe::mpmc::{Producer, Ring};
 use ringpipe::{Error, Name, PeerLoss, PushTimeoutError, TryPushError};
@@ -13,16 +13,16 @@ use crate::args::Send;
 use crate::exit::{Exit, Failure};
 use crate::signals::{Signals, TICK};
 use crate::stream::leave::{self, Origin};
-use crate::stream::{AGAIN, CHUNK, INPUT, is_passing, join, unbuffered, wait};
+use crate::stream::standard::Source;
+use crate::stream::{AGAIN, CHUNK, INPUT, is_passing, join, wait};
 use crate::terminal::Typing;
 
 pub(super) fn run<const N: usize>(order: &Send) -> Result<(), Failure> {
-    let (signals, typing) = (Signals::watch()?, Typing::begin());
-    let input = File::from(unbuffered(&io::stdin(), INPUT)?);
+    let source = Source::open()?;
     let (ring, producer) = join(&order.endpoint, take_part::<N>)?;
     let mut origin = Origin::default();
     origin.look(&ring)?;
-    let mut sender = Sender::new(producer, input, signals, typing)?;
+    let mut sender = Sender::new(producer, source)?;
     match sender.pump(order) {
         Ok(()) => Ok(sender.producer.finish()?),
         Err(failure) => {
@@ -63,21 +63,16 @@ struct Sender<const N: usize> {
 }
 
 impl<const N: usize> Sender<N> {
-    fn new(
-        mut producer: Producer<[u8; N]>,
-        input: File,
-        signals: Signals,
-        typing: Typing,
-    ) -> Result<Self, Failure> {
+    fn new(mut producer: Producer<[u8; N]>, source: Source) -> Result<Self, Failure> {
         producer.set_interruptible(true);
         producer.set_peer_loss(PeerLoss::Wait);
         let receivers = producer.peers()?;
         Ok(Self {
             receivers_before: (receivers.alive == 0).then_some(receivers.ever),
             producer,
-            input,
-            signals,
-            typing,
+            input: source.file,
+            signals: source.signals,
+            typing: source.typing,
             buffer: vec![[0; N]; CHUNK.div_ceil(N)],
             filled: 0,
             sent: 0,
