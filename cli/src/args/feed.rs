@@ -74,6 +74,7 @@ pub(crate) struct Stay {
 Examples:
   tar c . | ringpipe send /tmp/files
   ringpipe send key:0x2a --capacity 16M --mode 660 < big.log
+  ringpipe send /tmp/files --progress < big.tar
   producer | ringpipe send /tmp/feed --persist     # goes on while the receiver restarts
   ringpipe send /run/feed --trust-uid 1000 < log   # into a stream that user 1000 made
   ringpipe send /tmp/jobs --mpmc --record 64 < jobs &     # one of several senders
@@ -92,6 +93,10 @@ pub(crate) struct Send {
     /// Leave the stream, or a ring into which nothing was sent, where it is when this sender gives up and nobody else is there.
     #[arg(long)]
     pub(crate) keep: bool,
+    /// Show on a terminal's standard error how many bytes have moved, how fast, for how long, and for how long still if the
+    /// input is a file.
+    #[arg(long)]
+    pub(crate) progress: bool,
 }
 
 /// Copy a stream to standard output.
@@ -130,4 +135,7 @@ pub(crate) struct Recv {
     pub(crate) keep: bool,
     #[command(flatten)]
     pub(crate) stay: Stay,
+    /// Show on a terminal's standard error how many bytes have moved, how fast, and for how long.
+    #[arg(long)]
+    pub(crate) progress: bool,
 }

@@ -35,6 +35,9 @@ pub(crate) struct Cat {
     pub(crate) to: bool,
     #[command(flatten)]
     pub(crate) stay: Stay,
+    /// Show on a terminal's standard error how many bytes have moved, how fast, and for how long.
+    #[arg(long)]
+    pub(crate) progress: bool,
     #[command(flatten)]
     pub(crate) trust: Trust,
 }

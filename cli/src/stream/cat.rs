@@ -5,6 +5,7 @@ use ringpipe::stream::{Fifo, Options};
 
 use super::Step;
 use super::inlet::{self, Inlet};
+use super::meter::Meter;
 use super::outlet::{self, Outlet};
 use super::standard::{Sink, Source};
 use crate::args::{Cat, Mkfifo, Stay};
@@ -16,7 +17,7 @@ pub(crate) fn cat(order: &Cat) -> Result<(), Failure> {
 }
 
 fn read(order: &Cat) -> Result<(), Failure> {
-    let sink = Sink::open()?;
+    let sink = Sink::open(Meter::new(&order.name, "writer", order.progress))?;
     let fifo = find(order)?;
     let opened = outlet::open(&fifo)?;
     let mut outlet = Outlet::new(fifo, opened, sink)?;
@@ -33,9 +34,9 @@ fn find(order: &Cat) -> Result<Fifo, Error> {
 }
 
 fn write(order: &Cat) -> Result<(), Failure> {
-    let source = Source::open()?;
+    let mut source = Source::open(Meter::new(&order.name, "reader", order.progress))?;
     let fifo = find(order)?;
-    let Some(writer) = inlet::open(&fifo, &source.signals, || false)? else {
+    let Some(writer) = inlet::open(&fifo, &mut source, || false)? else {
         return Err(Error::NotFound {
             name: order.name.clone(),
         }

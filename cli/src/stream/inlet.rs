@@ -9,6 +9,7 @@ use std::thread;
 use ringpipe::Error;
 use ringpipe::stream::{Fifo, PIPE_BUF, Reservation, Writer};
 
+use super::meter::Meter;
 use super::standard::Source;
 use super::{AGAIN, CHUNK, INPUT, Step, halted, is_passing, leads_nowhere, wait};
 use crate::exit::Failure;
@@ -22,6 +23,7 @@ pub(super) struct Inlet {
     input: File,
     pub(super) signals: Signals,
     pub(super) typing: Typing,
+    pub(super) meter: Meter,
     /// How many bytes went in.
     pub(super) sent: u64,
 }
@@ -36,6 +38,7 @@ impl Inlet {
             input: source.file,
             signals: source.signals,
             typing: source.typing,
+            meter: source.meter,
             sent: 0,
         }
     }
@@ -58,7 +61,10 @@ impl Inlet {
         let mut room = match self.writer.reserve(CHUNK) {
             Ok(room) => room,
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Step::Gone),
-            Err(error) => return halted(&error, "write to the stream"),
+            Err(error) => {
+                self.meter.lacks_taking();
+                return halted(&error, "write to the stream");
+            }
         };
         match read(&self.input, &mut room) {
             Ok(0) => {
@@ -68,6 +74,7 @@ impl Inlet {
             Ok(count) => {
                 room.commit(count);
                 self.sent += count as u64;
+                self.meter.moved(count);
                 Ok(Step::Moved)
             }
             Err(error) if is_passing(&error) => Ok(Step::Moved),
@@ -102,7 +109,7 @@ fn read(mut input: &File, room: &mut Reservation<'_>) -> io::Result<usize> {
 /// When a signal ends the wait, `is_last` may remove the stream first, if nobody else is there.
 pub(super) fn open(
     fifo: &Fifo,
-    signals: &Signals,
+    source: &mut Source,
     is_last: impl FnOnce() -> bool,
 ) -> Result<Option<Writer>, Failure> {
     let (opened, opening) = channel();
@@ -113,7 +120,7 @@ pub(super) fn open(
         }
     });
     let writer = loop {
-        if let Err(failure) = signals.check() {
+        if let Err(failure) = source.signals.check() {
             drop(opening);
             if is_last() && fifo.reader_nonblocking().is_ok() {
                 let _ = waiter.join(); // as below; what it may have to say does not matter any more
@@ -126,7 +133,7 @@ pub(super) fn open(
             Err(RecvTimeoutError::Timeout) if leads_nowhere(fifo) => {
                 drop(fifo.reader_nonblocking()?);
             }
-            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Timeout) => source.meter.lacks_peer(),
             Err(RecvTimeoutError::Disconnected) => break Err(Error::Removed),
         }
     };

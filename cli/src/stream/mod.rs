@@ -7,6 +7,7 @@
 mod cat;
 mod inlet;
 mod leave;
+mod meter;
 mod outlet;
 mod records;
 mod recv;

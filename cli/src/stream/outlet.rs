@@ -7,6 +7,7 @@ use ringpipe::stream::{Fifo, Reader, Readiness};
 use ringpipe::{Error, Role, Status};
 
 use super::leave::Origin;
+use super::meter::Meter;
 use super::standard::Sink;
 use super::{AGAIN, CHUNK, OUTPUT, Step, halted, leads_nowhere, wait};
 use crate::args::Stay;
@@ -19,6 +20,7 @@ pub(super) struct Outlet {
     pub(super) reader: Reader,
     output: File,
     pub(super) signals: Signals,
+    meter: Meter,
     pub(super) origin: Origin,
     /// How many writers had died before this came: their end is not its own.
     deaths_before: u64,
@@ -40,6 +42,7 @@ impl Outlet {
             origin,
             output: sink.file,
             signals: sink.signals,
+            meter: sink.meter,
             deaths_before,
             received: 0,
         })
@@ -57,12 +60,16 @@ impl Outlet {
             return Ok(Step::End);
         }
         if ready.is_empty() {
+            if self.reader.writers()?.alive == 0 {
+                self.meter.lacks_peer();
+            }
             return Ok(Step::Idle);
         }
         self.origin.look(&self.fifo)?;
         wait::writable(&self.output, &self.signals)?;
         match self.reader.copy_to_fd(&self.output, CHUNK) {
             Ok(count) => {
+                self.meter.moved(count);
                 self.received += count as u64; // of 0, the next step makes something
                 Ok(Step::Moved)
             }
@@ -86,6 +93,7 @@ impl Outlet {
         }
         let over = !stay.persist || self.deaths()? == 0 || self.last_finished()?;
         if !over {
+            self.meter.lacks_peer();
             thread::sleep(AGAIN); // for another writer, or for one that has left to say how
         }
         Ok(over)

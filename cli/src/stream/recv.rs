@@ -11,6 +11,7 @@
 use ringpipe::Error;
 use ringpipe::stream::Fifo;
 
+use super::meter::Meter;
 use super::outlet::{self, Outlet};
 use super::standard::Sink;
 use super::{Step, join, leads_nowhere, leave};
@@ -19,7 +20,7 @@ use crate::exit::{Exit, Failure};
 
 /// Runs `ringpipe recv`.
 pub(super) fn run(order: &Recv) -> Result<(), Failure> {
-    let sink = Sink::open()?;
+    let sink = Sink::open(Meter::new(&order.endpoint.name, "sender", order.progress))?;
     let (fifo, opened): (Fifo, _) = join(&order.endpoint, outlet::open)?;
     let mut receiver = Receiver {
         outlet: Outlet::new(fifo, opened, sink)?,

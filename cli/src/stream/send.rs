@@ -7,6 +7,7 @@ use ringpipe::{Role, Status};
 
 use super::inlet::{self, Inlet};
 use super::leave::{self, Origin};
+use super::meter::Meter;
 use super::outlet::deaths;
 use super::standard::Source;
 use super::{AGAIN, MOMENT, Step, found, leads_nowhere};
@@ -29,7 +30,7 @@ pub(super) fn run(order: &Send) -> Result<(), Failure> {
 
 /// Opens or creates the stream, and waits for a receiver.
 fn open(order: &Send) -> Result<Inlet, Failure> {
-    let source = Source::open()?;
+    let mut source = Source::open(Meter::new(&order.endpoint.name, "receiver", order.progress))?;
     loop {
         let fifo = found(&order.endpoint)?;
         let mut origin = Origin::default();
@@ -37,7 +38,7 @@ fn open(order: &Send) -> Result<Inlet, Failure> {
             let _ = origin.look(&fifo); // it may be gone
             !order.keep && origin.tidy(&fifo, is_alone)
         };
-        let opened = inlet::open(&fifo, &source.signals, is_last);
+        let opened = inlet::open(&fifo, &mut source, is_last);
         let opened = opened.map_err(|failure| failure.and("nothing was sent"))?;
         // Else a receiver that had seen its end has removed it.
         if let Some(writer) = opened {
@@ -148,6 +149,7 @@ impl Sender {
             if alone {
                 self.go_on()?;
             }
+            self.inlet.meter.lacks_taking();
             thread::sleep(nap);
             nap = AGAIN.min(nap * 2);
         }
@@ -155,12 +157,13 @@ impl Sender {
 
     /// Waits for another receiver, if the loss of the last one is no failure: also one that was through with earlier
     /// senders just when this one came.
-    fn go_on(&self) -> Result<(), Failure> {
+    fn go_on(&mut self) -> Result<(), Failure> {
         if !self.persist && !self.before.is_untouched(&self.inlet.fifo)? {
             return Err(self.deserted());
         }
         while self.inlet.is_alone()? {
             self.inlet.signals.check()?;
+            self.inlet.meter.lacks_peer();
             if leads_nowhere(&self.inlet.fifo) {
                 let message = "the stream was removed, and nobody receives from it";
                 return Err(Failure::new(Exit::NotFound, message));

@@ -1,7 +1,7 @@
 //! Standard input and output of a command that moves bytes: with no buffer in between, and open.
 
-use std::fs::File;
-use std::io;
+use std::fs::{File, Metadata};
+use std::io::{self, Seek};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::makedev;
 
+use super::meter::Meter;
 use super::{INPUT, OUTPUT};
 use crate::exit::{Exit, Failure};
 use crate::signals::Signals;
@@ -19,29 +20,44 @@ pub(super) struct Source {
     pub(super) file: File,
     pub(super) signals: Signals,
     pub(super) typing: Typing,
+    pub(super) meter: Meter,
 }
 
 impl Source {
-    pub(super) fn open() -> Result<Self, Failure> {
+    pub(super) fn open(meter: Meter) -> Result<Self, Failure> {
+        let file = unbuffered(&io::stdin(), INPUT)?;
         Ok(Self {
             signals: Signals::watch_all()?,
             typing: Typing::begin(),
-            file: unbuffered(&io::stdin(), INPUT)?,
+            meter: match rest(&file) {
+                Some(rest) => meter.until(rest),
+                None => meter,
+            },
+            file,
         })
     }
+}
+
+/// How much of it is left to read, if it is a file on a disk.
+fn rest(mut file: &File) -> Option<u64> {
+    let about = file.metadata().ok().filter(Metadata::is_file)?;
+    let at = file.stream_position().ok()?;
+    Some(about.len().saturating_sub(at))
 }
 
 /// Standard output, and what ends the wait for it.
 pub(super) struct Sink {
     pub(super) file: File,
     pub(super) signals: Signals,
+    pub(super) meter: Meter,
 }
 
 impl Sink {
-    pub(super) fn open() -> Result<Self, Failure> {
+    pub(super) fn open(meter: Meter) -> Result<Self, Failure> {
         Ok(Self {
             signals: Signals::watch_all()?,
             file: unbuffered(&io::stdout(), OUTPUT)?,
+            meter,
         })
     }
 }

@@ -11,4 +11,5 @@ mod signals;
 mod soak;
 mod stream;
 mod support;
+mod telling;
 mod terminal;

@@ -131,6 +131,15 @@ impl Case {
         self.start_with(command)
     }
 
+    /// Starts it with its standard output in a file, and its standard error elsewhere.
+    pub(crate) fn start_telling(&self, mut command: Command, told: Stdio) -> Process {
+        let (out, out_path) = tempfile::NamedTempFile::new_in(self.folder.path())
+            .and_then(|file| Ok(file.keep()?))
+            .unwrap();
+        command.stdout(out).stderr(told);
+        self.spawn(&mut command, out_path, "/dev/null".into())
+    }
+
     /// Starts it with its standard output in a pipe, for the test to read.
     pub(crate) fn start_piped(&self, args: &[&str]) -> (Process, PipeReader) {
         let (reader, writer) = io::pipe().unwrap();

@@ -11,6 +11,7 @@ use crate::args::Recv;
 use crate::exit::{Exit, Failure};
 use crate::signals::{Signals, TICK};
 use crate::stream::leave::{self, Origin};
+use crate::stream::meter::Meter;
 use crate::stream::standard::Sink;
 use crate::stream::{AGAIN, OUTPUT, is_passing, join, leads_nowhere, wait};
 
@@ -19,7 +20,7 @@ use crate::stream::{AGAIN, OUTPUT, is_passing, join, leads_nowhere, wait};
 const PIECE: usize = 4096;
 
 pub(super) fn run<const N: usize>(order: &Recv) -> Result<(), Failure> {
-    let sink = Sink::open()?;
+    let sink = Sink::open(Meter::new(&order.endpoint.name, "sender", order.progress))?;
     let (ring, mut consumer): (Ring<_>, _) = join(&order.endpoint, Ring::<[u8; N]>::consumer)?;
     consumer.set_interruptible(true);
     if order.stay.keep_open {
@@ -31,6 +32,7 @@ pub(super) fn run<const N: usize>(order: &Recv) -> Result<(), Failure> {
         origin: Origin::default(),
         output: sink.file,
         signals: sink.signals,
+        meter: sink.meter,
         received: 0,
         removed: false,
     };
@@ -46,6 +48,7 @@ struct Receiver<const N: usize> {
     origin: Origin,
     output: File,
     signals: Signals,
+    meter: Meter,
     received: u64,
     /// Whether the feed was found over, and the ring's name was taken away.
     removed: bool,
@@ -56,8 +59,12 @@ impl<const N: usize> Receiver<N> {
     fn pump(&mut self, order: &Recv) -> Result<(), Failure> {
         loop {
             self.signals.check()?;
+            let before = self.received;
             if !self.write_some()? && self.is_over(order)? {
                 return Ok(());
+            }
+            if self.received == before && self.consumer.peers()?.alive == 0 {
+                self.meter.lacks_peer();
             }
         }
     }
@@ -92,6 +99,7 @@ impl<const N: usize> Receiver<N> {
         // What was not written whole, another one writes.
         claim.release(written / N);
         self.received += (written / N) as u64;
+        self.meter.moved(written);
         end.map(|()| true)
     }
 

@@ -13,12 +13,14 @@ use crate::args::Send;
 use crate::exit::{Exit, Failure};
 use crate::signals::{Signals, TICK};
 use crate::stream::leave::{self, Origin};
+use crate::stream::meter::Meter;
 use crate::stream::standard::Source;
 use crate::stream::{AGAIN, CHUNK, INPUT, is_passing, join, wait};
 use crate::terminal::Typing;
 
 pub(super) fn run<const N: usize>(order: &Send) -> Result<(), Failure> {
-    let source = Source::open()?;
+    let meter = Meter::new(&order.endpoint.name, "receiver", order.progress);
+    let source = Source::open(meter)?;
     let (ring, producer) = join(&order.endpoint, take_part::<N>)?;
     let mut origin = Origin::default();
     origin.look(&ring)?;
@@ -54,6 +56,7 @@ struct Sender<const N: usize> {
     input: File,
     signals: Signals,
     typing: Typing,
+    meter: Meter,
     /// How many receivers had come and gone before this sender came: their end is not its own. `None` if some were there.
     receivers_before: Option<u64>,
     buffer: Vec<[u8; N]>,
@@ -73,6 +76,7 @@ impl<const N: usize> Sender<N> {
             input: source.file,
             signals: source.signals,
             typing: source.typing,
+            meter: source.meter,
             buffer: vec![[0; N]; CHUNK.div_ceil(N)],
             filled: 0,
             sent: 0,
@@ -91,7 +95,11 @@ impl<const N: usize> Sender<N> {
                     self.producer.set_peer_loss(PeerLoss::Disconnect);
                     settled = true;
                 }
-                pushed += self.push(pushed..whole)?;
+                let count = self.push(pushed..whole)?;
+                if count == 0 {
+                    self.tell_of_wait()?;
+                }
+                pushed += count;
             }
             let bytes = self.buffer.as_flattened_mut();
             bytes.copy_within(whole * N..self.filled, 0);
@@ -169,7 +177,18 @@ impl<const N: usize> Sender<N> {
             Err(TryPushError::Fault((), fault)) => return Err(fault.into()),
         };
         self.sent += count as u64;
+        if count > 0 {
+            self.meter.moved(count * N);
+        }
         Ok(count)
+    }
+
+    fn tell_of_wait(&mut self) -> Result<(), Failure> {
+        match self.producer.peers()?.alive {
+            0 => self.meter.lacks_peer(),
+            _ => self.meter.lacks_taking(),
+        }
+        Ok(())
     }
 }
 
