@@ -16,10 +16,11 @@ use crate::exit::{Exit, Failure};
 /// the wait is noticed no later than this.
 pub(crate) const TICK: Duration = Duration::from_millis(200);
 
-/// What has come so far. The second SIGINT or SIGTERM ends the program at once, as if there were no handler. (A terminal
-/// that is closed gives SIGHUP twice: the kernel's, and the shell's.)
+/// What has come so far. The second SIGINT or SIGTERM ends the program at once, as if there were no
+/// handler. (A terminal that is closed gives SIGHUP twice: the kernel's, and the shell's.)
 ///
-/// A signal that is ignored from the start, as by nohup(1) or in the background of a script, ends nothing.
+/// A signal that is ignored from the start, as by nohup(1) or in the background of a script, ends
+/// nothing.
 #[derive(Debug)]
 pub(crate) struct Signals {
     caught: Arc<AtomicUsize>,
@@ -39,8 +40,8 @@ impl Signals {
         Ok(Self { caught })
     }
 
-    /// The same, and SIGPIPE: for who moves bytes, and ends as cat(1) does. (Rust's runtime ignores it, so nobody can tell whether it
-    /// was ignored before.)
+    /// The same, and SIGPIPE: for who moves bytes, and ends as cat(1) does. (Rust's runtime ignores
+    /// it, so nobody can tell whether it was ignored before.)
     pub(crate) fn watch_all() -> Result<Self, Failure> {
         let signals = Self::watch()?;
         watch_one(SIGPIPE, &signals.caught, &Arc::default())
@@ -48,7 +49,8 @@ impl Signals {
         Ok(signals)
     }
 
-    /// Why a command ends: a signal that has come is the reason, whatever else came of it. (It may have ended the other side, too.)
+    /// Why a command ends: a signal that has come is the reason, whatever else came of it. (It may
+    /// have ended the other side, too.)
     pub(crate) fn or(&self, failure: Failure) -> Failure {
         self.check().err().unwrap_or(failure)
     }
@@ -60,8 +62,8 @@ impl Signals {
         ended.map_or(Ok(()), |exit| Err(by_signal(exit)))
     }
 
-    /// Why a command ends that has lost a process of its own, which ended like this: by a signal that came to this one, or to
-    /// that one, since they usually come to both.
+    /// Why a command ends that has lost a process of its own, which ended like this: by a signal
+    /// that came to this one, or to that one, since they usually come to both.
     pub(crate) fn or_of_child(&self, end: ExitStatus, lost: Failure) -> Failure {
         let of_child = end.signal().and_then(ended_by).map(by_signal);
         self.or(of_child.unwrap_or(lost))
@@ -97,7 +99,8 @@ fn watch_one(signal: i32, caught: &Arc<AtomicUsize>, again: &Arc<AtomicBool>) ->
     Ok(())
 }
 
-/// The signals that this process ignores, as bits: number 1 is the lowest. None, where it cannot be seen.
+/// The signals that this process ignores, as bits: number 1 is the lowest. None, where it cannot be
+/// seen.
 fn ignored() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let bits = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

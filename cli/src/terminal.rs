@@ -5,7 +5,8 @@ use std::io::{self, IsTerminal};
 use nix::sys::termios::{FlushArg, tcflush};
 use nix::unistd::{getpgrp, tcgetpgrp};
 
-/// Typing that a command takes. What it has not taken when it ends is discarded: else the shell would run it.
+/// Typing that a command takes. What it has not taken when it ends is discarded: else the shell
+/// would run it.
 #[derive(Debug)]
 pub(crate) struct Typing {
     /// Whether it is to be discarded.
@@ -38,7 +39,8 @@ impl Drop for Typing {
     }
 }
 
-/// Whether what is typed is for this job. The kernel stops one in the background that discards it. Without a job control, it is.
+/// Whether what is typed is for this job. The kernel stops one in the background that discards it.
+/// Without a job control, it is.
 fn is_ours() -> bool {
     tcgetpgrp(io::stdin()).is_err() || tcgetpgrp(io::stdin()) == Ok(getpgrp())
 }

@@ -10,9 +10,9 @@ use crate::size::{parse_len, parse_mode};
 
 /// Copy a stream to standard output, or standard input into it, as cat(1) does with a FIFO.
 ///
-/// Waits for somebody at the other end, copies, and ends at the end of file: of a stream, when nobody writes to it any more
-/// (but see `--persist` and `--keep-open`).
-/// Neither creates nor removes a stream.
+/// Waits for somebody at the other end, copies, and ends at the end of file: of a stream, when
+/// nobody writes to it any more (but see `--persist` and `--keep-open`). Neither creates nor
+/// removes a stream.
 ///
 /// Where nobody reads what it writes, standard output or with `--to` the stream, it ends without a word, with
 /// exit code 141: what shells say of a cat(1) that SIGPIPE has ended.

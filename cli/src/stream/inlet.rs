@@ -45,8 +45,8 @@ impl Inlet {
 
     /// Reads a piece of the input into the stream.
     ///
-    /// While nothing is there to read, it asks whether the receivers are lost; if so, they are gone. What is typed for them
-    /// must not be left to others.
+    /// While nothing is there to read, it asks whether the receivers are lost; if so, they are
+    /// gone. What is typed for them must not be left to others.
     ///
     /// In whole pages where there is room for some: so records of a size that divides a page are never torn by what others
     /// write.

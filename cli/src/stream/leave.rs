@@ -1,8 +1,8 @@
 //! What the last to leave takes along.
 //!
-//! A stream that nobody has open holds nothing, and a ring of records into which nothing was sent promises nothing. Who made
-//! it by `send` or `recv`, or found it made by one who takes part in it, removes it when nobody else does. What `mkfifo`
-//! has made is not theirs.
+//! A stream that nobody has open holds nothing, and a ring of records into which nothing was sent
+//! promises nothing. Who made it by `send` or `recv`, or found it made by one who takes part in it,
+//! removes it when nobody else does. What `mkfifo` has made is not theirs.
 //!
 //! Each looks after it has left. So of two who leave at once, the one who looks last finds nobody.
 

@@ -1,4 +1,5 @@
-//! What is told at a terminal while bytes move, or do not: what this waits for, after a moment; and on request, how far it is.
+//! What is told at a terminal while bytes move, or do not: what this waits for, after a moment; and
+//! on request, how far it is.
 
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};

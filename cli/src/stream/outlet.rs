@@ -85,7 +85,8 @@ impl Outlet {
         self.origin = Origin::default();
     }
 
-    /// Whether this end is the end, for one who stays for so long. If not, waits for another writer.
+    /// Whether this end is the end, for one who stays for so long. If not, waits for another
+    /// writer.
     pub(super) fn is_over(&mut self, stay: Stay) -> Result<bool, Failure> {
         if stay.keep_open {
             self.wait_on()?;
@@ -104,7 +105,8 @@ impl Outlet {
         Ok(status.is_none_or(|status| status.producer.finished))
     }
 
-    /// Puts a reader that has seen no writer yet in place of the one that has seen the last: so it sleeps until one comes.
+    /// Puts a reader that has seen no writer yet in place of the one that has seen the last: so it
+    /// sleeps until one comes.
     fn wait_on(&mut self) -> Result<(), Failure> {
         if leads_nowhere(&self.fifo) {
             let message = "the stream was removed, and nobody writes to it any more";

@@ -5,8 +5,8 @@
 //! gone and starts over with another stream, or it was there before the removal, and is found by the receiver that
 //! removes it and looks once more after that.
 //!
-//! One that gives up removes it without such a look (see [`leave`](super::leave)). So a receiver that came in between looks at the name
-//! now and then while nobody sends, and starts over, too.
+//! One that gives up removes it without such a look (see [`leave`](super::leave)). So a receiver
+//! that came in between looks at the name now and then while nobody sends, and starts over, too.
 
 use ringpipe::Error;
 use ringpipe::stream::Fifo;
@@ -57,8 +57,8 @@ impl Receiver {
         Ok(leads_nowhere(&self.outlet.fifo) && self.outlet.reader.writers()?.alive == 0)
     }
 
-    /// Leaves before the end, and takes the stream along if nobody else is there. One that keeps it leaves in good order: so
-    /// senders know that it is not theirs to remove.
+    /// Leaves before the end, and takes the stream along if nobody else is there. One that keeps it
+    /// leaves in good order: so senders know that it is not theirs to remove.
     fn give_up(self, failure: Failure, keep: bool) -> Failure {
         let Outlet {
             reader,

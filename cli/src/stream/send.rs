@@ -108,8 +108,8 @@ impl Sender {
         Ok(())
     }
 
-    /// Leaves, and takes the stream along if nobody else is there. A receiver that left in good order has left it where it is
-    /// on purpose.
+    /// Leaves, and takes the stream along if nobody else is there. A receiver that left in good
+    /// order has left it where it is on purpose.
     fn leave(self, end: Result<(), Failure>, keep: bool) -> Result<(), Failure> {
         let Inlet {
             writer,

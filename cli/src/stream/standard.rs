@@ -82,8 +82,9 @@ fn unbuffered(stream: &impl AsFd, what: &str) -> Result<File, Failure> {
 
 /// Whether it was closed when the program began.
 ///
-/// Rust's runtime puts /dev/null in the place of what is closed, and opens it to be read and written. Shells open it for one of
-/// the two. Who opens it for both, by hand, is told that it is closed, too: better than to lose bytes without a word.
+/// Rust's runtime puts /dev/null in the place of what is closed, and opens it to be read and
+/// written. Shells open it for one of the two. Who opens it for both, by hand, is told that it is
+/// closed, too: better than to lose bytes without a word.
 fn was_closed(file: &File) -> io::Result<bool> {
     let about = file.metadata()?;
     if about.rdev() != makedev(1, 3) {

@@ -13,8 +13,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::exit::Failure;
 use crate::signals::{Signals, TICK};
 
-/// Waits until reading would not block, or what is read would be lost, for which it looks again and again; fails when a
-/// signal came. `false` in the second case.
+/// Waits until reading would not block, or what is read would be lost, for which it looks again and
+/// again; fails when a signal came. `false` in the second case.
 pub(super) fn readable_unless(
     stream: &impl AsFd,
     signals: &Signals,

@@ -5,6 +5,7 @@ mod closed;
 mod codes;
 mod demo;
 mod fifo;
+mod leaving;
 mod look;
 mod records;
 mod signals;

@@ -54,7 +54,8 @@ fn sender(case: &Case) -> Pid {
     Pid::from_raw(i32::try_from(sender["pid"].as_i64().unwrap()).unwrap())
 }
 
-/// Both commands, with one line sent and received. Ends the receiver as told, and returns what the shell did after that.
+/// Both commands, with one line sent and received. Ends the receiver as told, and returns what the
+/// shell did after that.
 fn bereave(end: impl Fn(&Case, &mut Session, Process)) -> Vec<String> {
     let commands = [&["send"][..], &["cat", "--to"]];
     let shown = commands.map(|args| {

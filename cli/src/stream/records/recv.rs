@@ -69,7 +69,8 @@ impl<const N: usize> Receiver<N> {
         }
     }
 
-    /// Leaves before the end, and takes the ring along if nobody else is there and nothing was ever sent.
+    /// Leaves before the end, and takes the ring along if nobody else is there and nothing was ever
+    /// sent.
     fn give_up(self, failure: Failure, keep: bool) -> Failure {
         drop(self.consumer);
         let unused = !keep && self.origin.tidy(&self.ring, leave::is_unused);

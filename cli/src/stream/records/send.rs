@@ -141,7 +141,8 @@ impl<const N: usize> Sender<N> {
         Ok(true)
     }
 
-    /// Whether what is typed now would be taken from the terminal, and lost: the receivers are gone.
+    /// Whether what is typed now would be taken from the terminal, and lost: the receivers are
+    /// gone.
     fn is_typed_for_nobody(&self) -> Result<bool, Failure> {
         let gone = self.typing.goes_on() && self.producer.peers()?.alive == 0;
         Ok(gone && self.had_receiver()?)
