@@ -18,12 +18,13 @@ pub(crate) enum Exit {
     Denied = 6,
     Limit = 7,
     Unfit = 8,
+    HungUp = 129,
     Interrupted = 130,
     NoReader = 141,
     Terminated = 143,
 }
 
-const ALL: [Exit; 12] = [
+const ALL: [Exit; 13] = [
     Exit::Ok,
     Exit::Other,
     Exit::Usage,
@@ -33,13 +34,14 @@ const ALL: [Exit; 12] = [
     Exit::Denied,
     Exit::Limit,
     Exit::Unfit,
+    Exit::HungUp,
     Exit::Interrupted,
     Exit::NoReader,
     Exit::Terminated,
 ];
 
 impl Exit {
-    fn meaning(self) -> &'static str {
+    pub(crate) fn meaning(self) -> &'static str {
         match self {
             Self::Ok => "all went well",
             Self::Other => "another failure, which the message explains",
@@ -52,6 +54,7 @@ impl Exit {
             Self::Unfit => {
                 "not a ring, or one that is half made, corrupt, for other items or of another version"
             }
+            Self::HungUp => "ended by SIGHUP",
             Self::Interrupted => "ended by SIGINT",
             Self::NoReader => {
                 "nobody reads standard output, or what `cat --to` writes to, any more (as if ended by SIGPIPE)"
@@ -202,7 +205,7 @@ mod tests {
             .skip(1)
             .map(|line| line.split_whitespace().next().unwrap().parse().unwrap())
             .collect();
-        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 130, 141, 143]);
+        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 129, 130, 141, 143]);
     }
 
     #[test]

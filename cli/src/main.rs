@@ -9,6 +9,7 @@ mod signals;
 mod size;
 mod soak;
 mod stream;
+mod terminal;
 mod text;
 
 use std::process::ExitCode;

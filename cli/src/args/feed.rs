@@ -43,11 +43,25 @@ impl Shared {
     }
 }
 
+/// For how long one who receives stays.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Stay {
+    /// Stay when a sender dies or gives up, and wait for the next one. End when senders have
+    /// finished: of several, the last to leave.
+    #[arg(long)]
+    pub(crate) persist: bool,
+    /// Stay until told to stop, by ^C or SIGTERM: also when all senders have finished.
+    #[arg(long, conflicts_with = "persist")]
+    pub(crate) keep_open: bool,
+}
+
 /// Copy standard input into a stream.
 ///
-/// Either side may start first: the sender waits for a receiver. It ends when receivers have taken all. If they go before that,
-/// so does the sender, with exit code 3, and what they did not take is lost; if the sender is ended by a signal,
-/// the receivers learn that the end is missing.
+/// Either side may start first: the sender waits for a receiver. It ends when receivers have taken
+/// all. If they go before that, so does the sender, with exit code 3, and what they did not take is
+/// lost; if the sender is ended by a signal, the receivers learn that the end is missing. What
+/// `send` or `recv` made goes with the last of them, unless that one is told to `--keep` it; what
+/// `mkfifo` made stays.
 ///
 /// Several may send into one stream, as into a FIFO: the receivers see the end when the last of them has ended. What a sender
 /// reads from its input at once stays in one piece: all that is there, or as many times 4096 bytes as there is room for, up to
@@ -61,6 +75,7 @@ impl Shared {
 Examples:
   tar c . | ringpipe send /tmp/files
   ringpipe send key:0x2a --capacity 16M --mode 660 < big.log
+  ringpipe send /tmp/files --progress < big.tar
   producer | ringpipe send /tmp/feed --persist     # goes on while the receiver restarts
   ringpipe send /run/feed --trust-uid 1000 < log   # into a stream that user 1000 made
   ringpipe send /tmp/jobs --mpmc --record 64 < jobs &     # one of several senders
@@ -76,14 +91,24 @@ pub(crate) struct Send {
     /// Go on when the receiver is lost, and wait for the next one.
     #[arg(long)]
     pub(crate) persist: bool,
+    /// Leave the stream, or a ring into which nothing was sent, where it is when this sender gives
+    /// up and nobody else is there.
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Show on a terminal's standard error how many bytes have moved, how fast, for how long, and
+    /// for how long still if the input is a file.
+    #[arg(long)]
+    pub(crate) progress: bool,
 }
 
 /// Copy a stream to standard output.
 ///
-/// Either side may start first. When all senders have ended and all is written, the stream is removed. What is in it
-/// is let go only once it is written: after a crash, the next receiver goes on with at most one
-/// write (64 KiB) twice, if a sender is still there. Senders are, until all is taken; without them, what a
-/// lost receiver has left is gone, as with a FIFO.
+/// Either side may start first. When all senders have ended and all is written, the stream is
+/// removed. What is in it is let go only once it is written: after a crash, the next receiver goes
+/// on with at most one write (64 KiB) twice, if a sender is still there. Senders are, until all is
+/// taken; without them, what a lost receiver has left is gone, as with a FIFO. A stream that `send`
+/// or `recv` made goes with the last of them also if that one ends early, unless it is told to
+/// `--keep` it.
 ///
 /// If a sender died or gave up, all it left is written, and the exit code is 3. That counts senders since this receiver came, one or
 /// several; nobody can tell what one wanted to send that was lost before.
@@ -98,7 +123,8 @@ pub(crate) struct Send {
 #[command(after_help = "\
 Examples:
   ringpipe recv /tmp/files | tar x
-  ringpipe recv /tmp/feed --persist >> feed.log    # goes on while the sender restarts
+  ringpipe recv /tmp/feed --persist >> feed.log    # goes on after a sender was killed
+  ringpipe recv /tmp/feed --keep-open >> feed.log  # collects from sender after sender
   ringpipe recv /tmp/feed --keep                   # leaves the stream to the next sender
   ringpipe recv /tmp/jobs --mpmc --record 64 | worker     # one of several receivers")]
 pub(crate) struct Recv {
@@ -106,12 +132,13 @@ pub(crate) struct Recv {
     pub(crate) endpoint: Endpoint,
     #[command(flatten)]
     pub(crate) records: Shared,
-    /// Leave the stream or ring when the senders have finished. A ring of records still says so to the next receiver,
-    /// until a sender comes.
+    /// Leave the stream or ring where it is, however this ends. A ring of records still says so to
+    /// the next receiver, until a sender comes.
     #[arg(long)]
     pub(crate) keep: bool,
-    /// Go on when a sender dies or gives up, and wait for the next one. Of several senders, the last to leave must have
-    /// finished.
+    #[command(flatten)]
+    pub(crate) stay: Stay,
+    /// Show on a terminal's standard error how many bytes have moved, how fast, and for how long.
     #[arg(long)]
-    pub(crate) persist: bool,
+    pub(crate) progress: bool,
 }

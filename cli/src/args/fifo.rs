@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use ringpipe::Name;
 
+use super::feed::Stay;
 use super::{Trust, name_parser};
 use crate::size::{parse_len, parse_mode};
 
 /// Copy a stream to standard output, or standard input into it, as cat(1) does with a FIFO.
 ///
-/// Waits for somebody at the other end, copies, and ends at the end of file: of a stream, when nobody writes to it any more.
-/// Neither creates nor removes a stream.
+/// Waits for somebody at the other end, copies, and ends at the end of file: of a stream, when
+/// nobody writes to it any more (but see `--persist` and `--keep-open`). Neither creates nor
+/// removes a stream.
 ///
 /// Where nobody reads what it writes, standard output or with `--to` the stream, it ends without a word, with
 /// exit code 141: what shells say of a cat(1) that SIGPIPE has ended.
@@ -22,14 +24,20 @@ use crate::size::{parse_len, parse_mode};
 Examples:
   ringpipe mkfifo /tmp/feed
   ringpipe cat /tmp/feed | grep -i error &
+  ringpipe cat --keep-open /tmp/feed >> all.log    # from writer after writer
   tail -f app.log | ringpipe cat --to /tmp/feed")]
 pub(crate) struct Cat {
     /// The stream (see `ringpipe --help` for the forms of names).
     #[arg(value_parser = name_parser())]
     pub(crate) name: Name,
     /// Copy standard input into the stream.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["persist", "keep_open"])]
     pub(crate) to: bool,
+    #[command(flatten)]
+    pub(crate) stay: Stay,
+    /// Show on a terminal's standard error how many bytes have moved, how fast, and for how long.
+    #[arg(long)]
+    pub(crate) progress: bool,
     #[command(flatten)]
     pub(crate) trust: Trust,
 }

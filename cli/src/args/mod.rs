@@ -12,7 +12,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use ringpipe::Name;
 
-pub(crate) use feed::{Endpoint, Recv, Send};
+pub(crate) use feed::{Endpoint, Recv, Send, Stay};
 pub(crate) use fifo::{Cat, Chat, Mkfifo};
 pub(crate) use soak::{Soak, SoakWorker};
 pub(crate) use trust::Trust;

@@ -1,7 +1,7 @@
 //! The sender as its parent has it: started, told to begin, and ended whatever happens.
 
-use std::io::{Read, Write};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::{self, Read, Write};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 use clap::ValueEnum;
 use ringpipe::Name;
@@ -9,6 +9,7 @@ use ringpipe::Name;
 use super::{Task, own_program};
 use crate::args::Way;
 use crate::exit::{Exit, Failure};
+use crate::signals::Signals;
 
 /// A sender that is ready to begin.
 pub(super) struct Sender {
@@ -30,16 +31,23 @@ impl Sender {
 
     fn await_ready(&mut self, task: &Task) -> Result<(), Failure> {
         let ready = self.output.read_exact(&mut [0]);
-        task.signals.check()?;
-        ready.map_err(|_| died())
+        ready.map_err(|_| self.lost(&task.signals))
     }
 
     /// Tells it to begin.
-    pub(super) fn begin(&mut self) -> Result<(), Failure> {
+    pub(super) fn begin(&mut self, signals: &Signals) -> Result<(), Failure> {
         let go = self.child.stdin.as_mut().map(|input| input.write_all(b"g"));
         match go {
             Some(Ok(())) => Ok(()),
-            _ => Err(died()),
+            _ => Err(self.lost(signals)),
+        }
+    }
+
+    /// Why it is gone before everything was sent. It has ended, or is about to.
+    pub(super) fn lost(&mut self, signals: &Signals) -> Failure {
+        match self.child.wait() {
+            Ok(end) => signals.or_of_child(end, died(end)),
+            Err(error) => unknown(&error),
         }
     }
 
@@ -49,10 +57,12 @@ impl Sender {
     }
 
     /// Waits for its end, which must be a good one.
-    pub(super) fn finish(mut self) -> Result<(), Failure> {
-        let end = self.child.wait();
-        let end = end.map_err(|error| Failure::io("wait for the sending process", &error))?;
-        if end.success() { Ok(()) } else { Err(died()) }
+    pub(super) fn finish(mut self, signals: &Signals) -> Result<(), Failure> {
+        let end = self.child.wait().map_err(|error| unknown(&error))?;
+        if end.success() {
+            return Ok(());
+        }
+        Err(signals.or_of_child(end, died(end)))
     }
 }
 
@@ -64,11 +74,13 @@ impl Drop for Sender {
     }
 }
 
-pub(super) fn died() -> Failure {
-    Failure::new(
-        Exit::PeerGone,
-        "the sending process ended before everything was sent",
-    )
+fn died(end: ExitStatus) -> Failure {
+    let message = format!("the sending process ended before everything was sent ({end})");
+    Failure::new(Exit::PeerGone, message)
+}
+
+fn unknown(error: &io::Error) -> Failure {
+    Failure::io("wait for the sending process", error)
 }
 
 fn command(way: Way, ring: Option<&Name>, task: &Task) -> Result<Command, Failure> {

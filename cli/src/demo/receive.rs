@@ -9,7 +9,7 @@ use ringpipe::spsc::{Consumer, Options};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::Task;
-use super::child::{Sender, died};
+use super::child::Sender;
 use super::report::{Run, bar};
 use crate::args::Way;
 use crate::exit::Failure;
@@ -72,27 +72,30 @@ pub(super) fn by_ring(task: &Task) -> Result<Run, Failure> {
     let mut sender = Sender::start(Way::Ring, ring.id().as_ref(), task)?;
     let mut intake = Intake::new(task, "ring");
     intake.begin();
-    sender.begin()?;
+    sender.begin(&task.signals)?;
     while intake.wanted() > 0 {
         task.signals.check()?;
-        take_from(&mut consumer, &mut intake)?;
+        if !take_from(&mut consumer, &mut intake)? {
+            return Err(sender.lost(&task.signals));
+        }
     }
     let run = intake.end();
-    sender.finish()?;
+    sender.finish(&task.signals)?;
     Ok(run)
 }
 
-fn take_from(consumer: &mut Consumer<u8>, intake: &mut Intake) -> Result<(), Failure> {
+/// Takes what comes within a tick. `false` if the sender is gone.
+fn take_from(consumer: &mut Consumer<u8>, intake: &mut Intake) -> Result<bool, Failure> {
     match consumer.peek_timeout(intake.wanted(), TICK) {
         Ok(items) => {
             let (first, second) = items.as_slices();
             intake.take(first);
             intake.take(second);
             items.release_all();
-            Ok(())
+            Ok(true)
         }
-        Err(PopTimeoutError::Timeout | PopTimeoutError::Interrupted) => Ok(()),
-        Err(PopTimeoutError::Disconnected) => Err(died()),
+        Err(PopTimeoutError::Timeout | PopTimeoutError::Interrupted) => Ok(true),
+        Err(PopTimeoutError::Disconnected) => Ok(false),
         Err(PopTimeoutError::Fault(fault)) => Err(fault.into()),
     }
 }
@@ -103,19 +106,19 @@ pub(super) fn by_pipe(task: &Task) -> Result<Run, Failure> {
     let mut buffer = vec![0; task.chunk];
     let mut intake = Intake::new(task, "pipe");
     intake.begin();
-    sender.begin()?;
+    sender.begin(&task.signals)?;
     while intake.wanted() > 0 {
         let wanted = intake.wanted();
         let read = sender.output().read(&mut buffer[..wanted]);
         task.signals.check()?;
         match read {
-            Ok(0) => return Err(died()),
+            Ok(0) => return Err(sender.lost(&task.signals)),
             Ok(count) => intake.take(&buffer[..count]),
             Err(error) => return Err(Failure::io("read from the pipe", &error)),
         }
     }
     let run = intake.end();
-    sender.finish()?;
+    sender.finish(&task.signals)?;
     Ok(run)
 }
 

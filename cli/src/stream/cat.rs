@@ -5,10 +5,11 @@ use ringpipe::stream::{Fifo, Options};
 
 use super::Step;
 use super::inlet::{self, Inlet};
+use super::meter::Meter;
 use super::outlet::{self, Outlet};
-use crate::args::{Cat, Mkfifo};
+use super::standard::{Sink, Source};
+use crate::args::{Cat, Mkfifo, Stay};
 use crate::exit::{Exit, Failure};
-use crate::signals::Signals;
 
 /// Runs `ringpipe cat`.
 pub(crate) fn cat(order: &Cat) -> Result<(), Failure> {
@@ -16,11 +17,15 @@ pub(crate) fn cat(order: &Cat) -> Result<(), Failure> {
 }
 
 fn read(order: &Cat) -> Result<(), Failure> {
-    let signals = Signals::watch()?;
+    let sink = Sink::open(Meter::new(&order.name, "writer", order.progress))?;
     let fifo = find(order)?;
     let opened = outlet::open(&fifo)?;
-    let mut outlet = Outlet::new(fifo, opened, signals)?;
-    while outlet.step()? != Step::End {}
+    let mut outlet = Outlet::new(fifo, opened, sink)?;
+    copy_out(&mut outlet, order.stay).map_err(|failure| outlet.signals.or(failure))
+}
+
+fn copy_out(outlet: &mut Outlet, stay: Stay) -> Result<(), Failure> {
+    while outlet.step()? != Step::End || !outlet.is_over(stay)? {}
     Ok(())
 }
 
@@ -29,26 +34,28 @@ fn find(order: &Cat) -> Result<Fifo, Error> {
 }
 
 fn write(order: &Cat) -> Result<(), Failure> {
-    let signals = Signals::watch()?;
+    let mut source = Source::open(Meter::new(&order.name, "reader", order.progress))?;
     let fifo = find(order)?;
-    let Some(writer) = inlet::open(&fifo, &signals)? else {
+    let Some(writer) = inlet::open(&fifo, &mut source, || false)? else {
         return Err(Error::NotFound {
             name: order.name.clone(),
         }
         .into());
     };
-    let mut inlet = Inlet::new(fifo, writer, signals)?;
-    let end = copy(&mut inlet);
+    let mut inlet = Inlet::new(fifo, writer, source);
+    let end = copy_in(&mut inlet);
     if end.is_err() {
         inlet.writer.abandon();
     }
-    end
+    end.map_err(|failure| inlet.signals.or(failure))
 }
 
-fn copy(inlet: &mut Inlet) -> Result<(), Failure> {
+fn copy_in(inlet: &mut Inlet) -> Result<(), Failure> {
+    // As with a FIFO, a lost reader shows at the next write. Typing does not wait for that.
+    let are_lost = |inlet: &Inlet| Ok(inlet.typing.goes_on() && inlet.is_alone()?);
     loop {
-        match inlet.step()? {
-            Step::Moved => {}
+        match inlet.step(are_lost)? {
+            Step::Moved | Step::Idle => {}
             Step::End => return Ok(()),
             Step::Gone => return Err(Failure::new(Exit::NoReader, "")),
         }

@@ -3,15 +3,18 @@
 use std::fs::File;
 use std::io::{self, IoSliceMut, Read};
 use std::panic::resume_unwind;
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{RecvTimeoutError, SendError, channel};
 use std::thread;
 
 use ringpipe::Error;
 use ringpipe::stream::{Fifo, PIPE_BUF, Reservation, Writer};
 
-use super::{CHUNK, INPUT, Step, halted, is_passing, leads_nowhere, unbuffered, wait};
+use super::meter::Meter;
+use super::standard::Source;
+use super::{AGAIN, CHUNK, INPUT, Step, halted, is_passing, leads_nowhere, wait};
 use crate::exit::Failure;
 use crate::signals::{Signals, TICK};
+use crate::terminal::Typing;
 
 /// The way in.
 pub(super) struct Inlet {
@@ -19,44 +22,69 @@ pub(super) struct Inlet {
     pub(super) writer: Writer,
     input: File,
     pub(super) signals: Signals,
+    pub(super) typing: Typing,
+    pub(super) meter: Meter,
     /// How many bytes went in.
     pub(super) sent: u64,
 }
 
 impl Inlet {
-    pub(super) fn new(fifo: Fifo, writer: Writer, signals: Signals) -> Result<Self, Failure> {
+    pub(super) fn new(fifo: Fifo, writer: Writer, source: Source) -> Self {
         writer.set_interruptible(true);
         writer.set_write_timeout(Some(TICK));
-        Ok(Self {
+        Self {
             fifo,
             writer,
-            input: File::from(unbuffered(&io::stdin(), INPUT)?),
-            signals,
+            input: source.file,
+            signals: source.signals,
+            typing: source.typing,
+            meter: source.meter,
             sent: 0,
-        })
+        }
     }
 
     /// Reads a piece of the input into the stream.
     ///
+    /// While nothing is there to read, it asks whether the receivers are lost; if so, they are
+    /// gone. What is typed for them must not be left to others.
+    ///
     /// In whole pages where there is room for some: so records of a size that divides a page are never torn by what others
     /// write.
-    pub(super) fn step(&mut self) -> Result<Step, Failure> {
-        wait::readable(&self.input, &self.signals)?;
+    pub(super) fn step(
+        &mut self,
+        are_lost: impl Fn(&Self) -> Result<bool, Failure>,
+    ) -> Result<Step, Failure> {
+        let again = if self.typing.goes_on() { AGAIN } else { TICK };
+        if !wait::readable_unless(&self.input, &self.signals, again, || are_lost(self))? {
+            return Ok(Step::Gone);
+        }
         let mut room = match self.writer.reserve(CHUNK) {
             Ok(room) => room,
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Step::Gone),
-            Err(error) => return halted(&error, "write to the stream"),
+            Err(error) => {
+                self.meter.lacks_taking();
+                return halted(&error, "write to the stream");
+            }
         };
         match read(&self.input, &mut room) {
-            Ok(0) => Ok(Step::End),
+            Ok(0) => {
+                self.typing.end();
+                Ok(Step::End)
+            }
             Ok(count) => {
                 room.commit(count);
                 self.sent += count as u64;
+                self.meter.moved(count);
                 Ok(Step::Moved)
             }
             Err(error) if is_passing(&error) => Ok(Step::Moved),
             Err(error) => Err(Failure::io(INPUT, &error)),
         }
+    }
+
+    /// Whether nobody reads the stream.
+    pub(super) fn is_alone(&self) -> Result<bool, Failure> {
+        Ok(self.writer.readers()?.alive == 0)
     }
 }
 
@@ -77,21 +105,35 @@ fn read(mut input: &File, room: &mut Reservation<'_>) -> io::Result<usize> {
 ///
 /// In a thread of its own: so the wait need not be given up, and begun anew, to see whether a signal came. Who came
 /// in between would find nobody.
-pub(super) fn open(fifo: &Fifo, signals: &Signals) -> Result<Option<Writer>, Failure> {
+///
+/// When a signal ends the wait, `is_last` may remove the stream first, if nobody else is there.
+pub(super) fn open(
+    fifo: &Fifo,
+    source: &mut Source,
+    is_last: impl FnOnce() -> bool,
+) -> Result<Option<Writer>, Failure> {
     let (opened, opening) = channel();
     let waiting = fifo.clone();
     let waiter = thread::spawn(move || {
-        let _ = opened.send(waiting.writer()); // else a signal came, and nobody wants it any more
+        if let Err(SendError(Ok(unwanted))) = opened.send(waiting.writer()) {
+            unwanted.abandon(); // a signal came
+        }
     });
     let writer = loop {
-        signals.check()?;
+        if let Err(failure) = source.signals.check() {
+            drop(opening);
+            if is_last() && fifo.reader_nonblocking().is_ok() {
+                let _ = waiter.join(); // as below; what it may have to say does not matter any more
+            }
+            return Err(failure);
+        }
         match opening.recv_timeout(TICK) {
             Ok(writer) => break writer,
             // For the thread to end: whoever else waits there waits in vain, too.
             Err(RecvTimeoutError::Timeout) if leads_nowhere(fifo) => {
                 drop(fifo.reader_nonblocking()?);
             }
-            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Timeout) => source.meter.lacks_peer(),
             Err(RecvTimeoutError::Disconnected) => break Err(Error::Removed),
         }
     };

@@ -6,22 +6,24 @@
 
 mod cat;
 mod inlet;
+mod leave;
+mod meter;
 mod outlet;
 mod records;
 mod recv;
 mod send;
+mod standard;
 pub(crate) mod wait;
 
 pub(crate) use cat::{cat, mkfifo};
 pub(crate) use records::{SIZES, no_such_size};
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ringpipe::stream::{Fifo, Options};
-use ringpipe::{Error, Fault, Name};
+use ringpipe::{Error, Fault, Name, Status};
 
 use crate::args::{Endpoint, Recv, Send};
 use crate::exit::Failure;
@@ -44,6 +46,8 @@ const MOMENT: Duration = Duration::from_millis(1);
 enum Step {
     /// Bytes were moved, or it is worth trying again.
     Moved,
+    /// For a while there was nothing to copy.
+    Idle,
     /// There is nothing more to copy.
     End,
     /// Nobody takes what is written.
@@ -71,6 +75,8 @@ trait Shared: Sized {
     fn open_or_create(endpoint: &Endpoint) -> Result<Self, Error>;
     fn name(&self) -> Option<&Name>;
     fn is_removed(&self) -> bool;
+    fn status(&self) -> Result<Option<Status>, Error>;
+    fn remove(&self) -> Result<(), Error>;
 }
 
 impl Shared for Fifo {
@@ -86,6 +92,14 @@ impl Shared for Fifo {
 
     fn is_removed(&self) -> bool {
         self.is_removed()
+    }
+
+    fn status(&self) -> Result<Option<Status>, Error> {
+        self.status()
+    }
+
+    fn remove(&self) -> Result<(), Error> {
+        self.remove()
     }
 }
 
@@ -123,14 +137,6 @@ fn found<S: Shared>(endpoint: &Endpoint) -> Result<S, Failure> {
 /// Whether nobody else will find the ring. One that is opened by its id never had to be found by name.
 fn leads_nowhere(ring: &impl Shared) -> bool {
     !matches!(ring.name(), Some(Name::Id(_))) && ring.is_removed()
-}
-
-/// Standard input or output without a buffer in between.
-fn unbuffered(stream: &impl AsFd, what: &str) -> Result<OwnedFd, Failure> {
-    stream
-        .as_fd()
-        .try_clone_to_owned()
-        .map_err(|error| Failure::io(what, &error))
 }
 
 /// Whether a call is to be tried again.

@@ -1,13 +1,17 @@
 //! A stream to standard output: write(2) takes from the ring, where the bytes stay until they are written.
 
 use std::fs::File;
-use std::io;
+use std::thread;
 
 use ringpipe::stream::{Fifo, Reader, Readiness};
 use ringpipe::{Error, Role, Status};
 
-use super::{CHUNK, OUTPUT, Step, halted, unbuffered, wait};
-use crate::exit::Failure;
+use super::leave::Origin;
+use super::meter::Meter;
+use super::standard::Sink;
+use super::{AGAIN, CHUNK, OUTPUT, Step, halted, leads_nowhere, wait};
+use crate::args::Stay;
+use crate::exit::{Exit, Failure};
 use crate::signals::{Signals, TICK};
 
 /// The way out.
@@ -16,6 +20,8 @@ pub(super) struct Outlet {
     pub(super) reader: Reader,
     output: File,
     pub(super) signals: Signals,
+    meter: Meter,
+    pub(super) origin: Origin,
     /// How many writers had died before this came: their end is not its own.
     deaths_before: u64,
     /// How many bytes came out.
@@ -26,13 +32,17 @@ impl Outlet {
     pub(super) fn new(
         fifo: Fifo,
         (deaths_before, reader): (u64, Reader),
-        signals: Signals,
+        sink: Sink,
     ) -> Result<Self, Failure> {
+        let mut origin = Origin::default();
+        origin.look(&fifo)?;
         Ok(Self {
             fifo,
             reader,
-            output: File::from(unbuffered(&io::stdout(), OUTPUT)?),
-            signals,
+            origin,
+            output: sink.file,
+            signals: sink.signals,
+            meter: sink.meter,
             deaths_before,
             received: 0,
         })
@@ -50,16 +60,64 @@ impl Outlet {
             return Ok(Step::End);
         }
         if ready.is_empty() {
-            return Ok(Step::Moved);
+            if self.reader.writers()?.alive == 0 {
+                self.meter.lacks_peer();
+            }
+            return Ok(Step::Idle);
         }
+        self.origin.look(&self.fifo)?;
         wait::writable(&self.output, &self.signals)?;
         match self.reader.copy_to_fd(&self.output, CHUNK) {
             Ok(count) => {
+                self.meter.moved(count);
                 self.received += count as u64; // of 0, the next step makes something
                 Ok(Step::Moved)
             }
             Err(error) => halted(&error, OUTPUT),
         }
+    }
+
+    /// Goes on with another stream.
+    pub(super) fn move_to(&mut self, (fifo, (deaths_before, reader)): (Fifo, (u64, Reader))) {
+        self.reader = reader;
+        self.fifo = fifo;
+        self.deaths_before = deaths_before;
+        self.origin = Origin::default();
+    }
+
+    /// Whether this end is the end, for one who stays for so long. If not, waits for another
+    /// writer.
+    pub(super) fn is_over(&mut self, stay: Stay) -> Result<bool, Failure> {
+        if stay.keep_open {
+            self.wait_on()?;
+            return Ok(false);
+        }
+        let over = !stay.persist || self.deaths()? == 0 || self.last_finished()?;
+        if !over {
+            self.meter.lacks_peer();
+            thread::sleep(AGAIN); // for another writer, or for one that has left to say how
+        }
+        Ok(over)
+    }
+
+    fn last_finished(&self) -> Result<bool, Failure> {
+        let status = self.fifo.status()?;
+        Ok(status.is_none_or(|status| status.producer.finished))
+    }
+
+    /// Puts a reader that has seen no writer yet in place of the one that has seen the last: so it
+    /// sleeps until one comes.
+    fn wait_on(&mut self) -> Result<(), Failure> {
+        if leads_nowhere(&self.fifo) {
+            let message = "the stream was removed, and nobody writes to it any more";
+            return Err(Failure::new(Exit::NotFound, message));
+        }
+        match open(&self.fifo) {
+            Ok((_, reader)) => self.reader = reader,
+            Err(Error::Crowded { .. }) => thread::sleep(AGAIN),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
     }
 
     /// How many writers died or gave up since this came.

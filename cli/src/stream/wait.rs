@@ -13,9 +13,23 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::exit::Failure;
 use crate::signals::{Signals, TICK};
 
-/// Waits until reading would not block, or fails when a signal came.
-pub(super) fn readable(stream: &impl AsFd, signals: &Signals) -> Result<(), Failure> {
-    ready(stream.as_fd(), PollFlags::POLLIN, signals)
+/// Waits until reading would not block, or what is read would be lost, for which it looks again and
+/// again; fails when a signal came. `false` in the second case.
+pub(super) fn readable_unless(
+    stream: &impl AsFd,
+    signals: &Signals,
+    again: Duration,
+    is_lost: impl Fn() -> Result<bool, Failure>,
+) -> Result<bool, Failure> {
+    loop {
+        signals.check()?;
+        if readable_within(stream, again)? {
+            return Ok(true);
+        }
+        if is_lost()? {
+            return Ok(false);
+        }
+    }
 }
 
 /// Waits until writing something would not block, or fails when a signal came.

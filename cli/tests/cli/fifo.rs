@@ -260,3 +260,48 @@ fn a_slow_reader_of_the_output_holds_up_nothing_else() {
     assert_eq!(writer.wait().code, Some(0));
     assert_eq!(free.wait().out.len(), 1_000_000);
 }
+
+fn ended(mut writer: Process, signal: Option<Signal>) {
+    match signal {
+        Some(signal) => writer.signal(signal),
+        None => drop(writer.stdin()),
+    }
+    writer.wait();
+}
+
+/// A reader, and a writer from which it has got something.
+fn with_reader(case: &Case, how: &str) -> (Process, Process) {
+    let ring = case.ring();
+    let reader = case.start(&["cat", how, &ring]);
+    let mut writer = case.start_fed(&["cat", "--to", &ring], Stdio::piped());
+    let mut input = writer.stdin();
+    input.write_all(b"one").unwrap();
+    until(|| reader.written() == 3);
+    writer.give_back(input);
+    (reader, writer)
+}
+
+#[test]
+fn a_persistent_cat_stays_through_deaths_only() {
+    let case = with_stream();
+    let (reader, writer) = with_reader(&case, "--persist");
+    ended(writer, Some(Signal::SIGKILL));
+    let next = case.start_fed(&["cat", "--to", &case.ring()], case.input(b"two"));
+    assert_eq!(next.wait().code, Some(0));
+    let read = reader.wait();
+    assert_eq!((read.code, &*read.out), (Some(0), &b"onetwo"[..]));
+}
+
+#[test]
+fn a_cat_that_keeps_open_stays_through_everything() {
+    for signal in [None, Some(Signal::SIGKILL)] {
+        let case = with_stream();
+        let (reader, writer) = with_reader(&case, "--keep-open");
+        ended(writer, signal);
+        let next = case.start_fed(&["cat", "--to", &case.ring()], case.input(b"two"));
+        assert_eq!(next.wait().code, Some(0));
+        until(|| reader.written() == 6);
+        reader.signal(Signal::SIGINT);
+        assert_eq!(reader.wait().code, Some(130));
+    }
+}

@@ -1,12 +1,16 @@
 //! The program as its users have it: real processes, real signals, real exit codes.
 
 mod chat;
+mod closed;
 mod codes;
 mod demo;
 mod fifo;
+mod leaving;
 mod look;
 mod records;
 mod signals;
 mod soak;
 mod stream;
 mod support;
+mod telling;
+mod terminal;

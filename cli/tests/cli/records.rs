@@ -371,3 +371,23 @@ fn no_record_is_pushed_into_a_ring_that_is_being_removed() {
     });
     assert_eq!(all, records(0..FEEDS));
 }
+
+#[test]
+fn a_ring_into_which_nothing_was_sent_is_not_left() {
+    let Some(case) = Case::isolated() else { return };
+    let ring = case.ring();
+    let records = ["--mpmc", "--record", "8"];
+    for (command, role) in [("send", "producer"), ("recv", "consumer")] {
+        for keep in [false, true] {
+            let mut args = [&[command, &ring][..], &records].concat();
+            args.extend(keep.then_some("--keep"));
+            let mut waiting = case.start_fed(&args, Stdio::piped());
+            let _open = waiting.stdin();
+            until(|| case.stat()[role]["attached"] == 1);
+            waiting.signal(Signal::SIGTERM);
+            assert_eq!(waiting.wait().code, Some(143));
+            assert_eq!(case.has_ring(), keep);
+            case.run(&["rm", &ring]);
+        }
+    }
+}

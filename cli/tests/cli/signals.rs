@@ -1,14 +1,20 @@
-//! SIGINT and SIGTERM end every wait, wherever it is, with the code that shells expect.
+//! SIGINT, SIGTERM and SIGHUP end every wait, wherever it is, with the code that shells expect.
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::process::Stdio;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
 
-use crate::support::{Case, Process, fill, noise, until};
+use crate::support::{Case, PROGRAM, Process, fill, noise, until};
 
-const BOTH: [(Signal, i32); 2] = [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)];
+const ALL: [(Signal, i32); 3] = [
+    (Signal::SIGINT, 130),
+    (Signal::SIGTERM, 143),
+    (Signal::SIGHUP, 129),
+];
 
 fn expect_end(process: Process, signal: Signal, code: i32) -> String {
     process.signal(signal);
@@ -25,23 +31,23 @@ fn expect_end(process: Process, signal: Signal, code: i32) -> String {
 
 #[test]
 fn a_sender_that_waits_for_a_receiver_can_be_ended() {
-    for (signal, code) in BOTH {
+    for (signal, code) in ALL {
         let case = Case::new();
         let sender = case.start_fed(&["send", &case.ring()], case.input(b"nothing"));
         until(|| case.stat()["producer"]["sleeping"] == 1);
         let told = expect_end(sender, signal, code);
         assert!(told.contains("nothing was sent"), "{told}");
-        assert_eq!(case.stat()["producer"]["alive"], false);
+        assert!(!case.has_ring());
     }
 }
 
 #[test]
 fn a_sender_that_reads_a_silent_input_can_be_ended() {
-    for (signal, code) in BOTH {
+    for (signal, code) in ALL {
         let case = Case::new();
         let mut sender = case.start_fed(&["send", &case.ring()], Stdio::piped());
         let _open = sender.stdin();
-        let receiver = case.start(&["recv", &case.ring()]);
+        let receiver = case.start(&["recv", "--keep", &case.ring()]);
         until(|| case.stat()["consumer"]["sleeping"] == 1 && sender.sleeps());
         expect_end(sender, signal, code);
         assert_eq!(receiver.wait().code, Some(3));
@@ -51,7 +57,7 @@ fn a_sender_that_reads_a_silent_input_can_be_ended() {
 
 #[test]
 fn a_sender_that_waits_for_room_can_be_ended_and_its_receiver_is_told() {
-    for (signal, code) in BOTH {
+    for (signal, code) in ALL {
         let case = Case::new();
         let (ring, data) = (case.ring(), noise(100_000));
         let (mut reader, writer) = io::pipe().unwrap();
@@ -70,7 +76,7 @@ fn a_sender_that_waits_for_room_can_be_ended_and_its_receiver_is_told() {
 
 #[test]
 fn a_sender_that_waits_until_all_is_taken_can_be_ended() {
-    for (signal, code) in BOTH {
+    for (signal, code) in ALL {
         let case = Case::new();
         let (_reader, writer) = io::pipe().unwrap();
         fill(&writer);
@@ -83,7 +89,7 @@ fn a_sender_that_waits_until_all_is_taken_can_be_ended() {
 
 #[test]
 fn a_persistent_sender_without_a_receiver_can_be_ended() {
-    for (signal, code) in BOTH {
+    for (signal, code) in ALL {
         let case = Case::new();
         let ring = case.ring();
         let mut sender = case.start_fed(&["send", "--persist", &ring], Stdio::piped());
@@ -99,18 +105,18 @@ fn a_persistent_sender_without_a_receiver_can_be_ended() {
 
 #[test]
 fn a_receiver_that_waits_for_a_sender_can_be_ended() {
-    for (signal, code) in BOTH {
+    for (signal, code) in ALL {
         let case = Case::new();
         let receiver = case.start(&["recv", &case.ring()]);
         until(|| case.stat()["consumer"]["sleeping"] == 1);
         expect_end(receiver, signal, code);
-        assert!(case.has_ring());
+        assert!(!case.has_ring());
     }
 }
 
 #[test]
 fn a_receiver_whose_output_is_full_can_be_ended() {
-    for (signal, code) in BOTH {
+    for (signal, code) in ALL {
         let case = Case::new();
         let ring = case.ring();
         let _sender = case.start_fed(&["send", "--persist", &ring], case.input(b"content"));
@@ -139,7 +145,10 @@ fn a_persistent_receiver_without_a_sender_can_be_ended() {
 
 /// A demo in the middle of moving bytes that way, and the number of its sending process.
 fn demo_on_its_way(case: &Case, way: &str) -> (Process, String) {
-    let demo = case.start(&["demo", "--bytes", "64M"]);
+    on_its_way(case, case.start(&["demo", "--bytes", "64M"]), way)
+}
+
+fn on_its_way(case: &Case, demo: Process, way: &str) -> (Process, String) {
     let children = format!("/proc/{0}/task/{0}/children", demo.pid());
     let mut child = String::new();
     until(|| {
@@ -182,6 +191,36 @@ fn a_demo_can_be_ended_and_takes_its_sender_along() {
 }
 
 #[test]
+fn a_demo_and_a_soak_that_are_hung_up_leave_nothing() {
+    let case = Case::new();
+    let (demo, child) = demo_on_its_way(&case, "ring");
+    expect_end(demo, Signal::SIGHUP, 129);
+    assert!(!is_running(&child));
+    let soak = case.start_soak(&[]);
+    until(|| fs::read_dir(case.path("scratch")).unwrap().count() > 0);
+    soak.signal(Signal::SIGHUP); // as from a terminal that is closed: the kernel's, and the shell's
+    expect_end(soak, Signal::SIGHUP, 129);
+    assert_eq!(fs::read_dir(case.path("scratch")).unwrap().count(), 0);
+}
+
+#[test]
+fn signals_that_are_ignored_end_nothing() {
+    let case = Case::new();
+    let ring = case.ring();
+    let mut command = Command::new("sh");
+    let script = "trap '' HUP INT; exec \"$@\"";
+    command.args(["-c", script, "sh", PROGRAM, "recv", &ring]);
+    let receiver = case.start_with(command);
+    until(|| case.stat()["consumer"]["sleeping"] == 1);
+    receiver.signal(Signal::SIGHUP);
+    receiver.signal(Signal::SIGINT);
+    let sent = case.start_fed(&["send", &ring], case.input(b"all"));
+    assert_eq!(sent.wait().code, Some(0));
+    let received = receiver.wait();
+    assert_eq!((received.code, &*received.out), (Some(0), &b"all"[..]));
+}
+
+#[test]
 fn a_killed_demo_leaves_neither_its_sender_nor_its_ring() {
     for way in ["ring", "pipe"] {
         let case = Case::new();
@@ -205,4 +244,42 @@ fn a_demo_that_computes_can_be_ended() {
         caught & (1 << 14) != 0
     });
     expect_end(demo, Signal::SIGTERM, 143);
+}
+
+/// As ^C at a terminal does.
+#[test]
+fn a_demo_interrupted_with_its_sender_says_so_every_time() {
+    for way in ["ring", "pipe"] {
+        for attempt in 0..10 {
+            let case = Case::new();
+            let mut command = case.command(&["demo", "--bytes", "32M"]);
+            command.process_group(0);
+            let (demo, _) = on_its_way(&case, case.start_with(command), way);
+            killpg(Pid::from_raw(demo.pid().cast_signed()), Signal::SIGINT).unwrap();
+            let ended = demo.wait();
+            assert_eq!(ended.code, Some(130), "{attempt}: {}", ended.err);
+            assert_eq!(ended.err, "ringpipe: ended by SIGINT\n");
+        }
+    }
+}
+
+/// Of two who get the same signal, the sender may be the first to know.
+#[test]
+fn a_demo_whose_sender_is_interrupted_first_says_so() {
+    let case = Case::new();
+    let (demo, child) = demo_on_its_way(&case, "ring");
+    kill(Pid::from_raw(child.parse().unwrap()), Signal::SIGINT).unwrap();
+    let ended = demo.wait();
+    assert_eq!(ended.code, Some(130), "{}", ended.err);
+    assert!(ended.err.contains("ended by SIGINT"), "{}", ended.err);
+}
+
+#[test]
+fn a_demo_whose_sender_is_killed_says_by_what() {
+    let case = Case::new();
+    let (demo, child) = demo_on_its_way(&case, "pipe");
+    kill(Pid::from_raw(child.parse().unwrap()), Signal::SIGKILL).unwrap();
+    let ended = demo.wait();
+    assert_eq!(ended.code, Some(3), "{}", ended.err);
+    assert!(ended.err.contains("(SIGKILL)"), "{}", ended.err);
 }

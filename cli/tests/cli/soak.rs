@@ -135,14 +135,9 @@ fn arguments_that_make_no_sense_are_refused() {
     assert_eq!(told.code, Some(2), "{}", told.err);
 }
 
-/// A long soak where this test can see it, whose folder is in the test's; at work.
+/// A long soak; at work.
 fn started(case: &Case, more: &[&str]) -> Process {
-    let scratch = case.path("scratch");
-    fs::create_dir(&scratch).unwrap();
-    let args = ["soak", "--shared", "--deaths", "1000000", "--seed", "4"];
-    let mut command = case.command(&[args.as_slice(), more].concat());
-    command.env("TMPDIR", scratch);
-    let soak = case.start_with(command);
+    let soak = case.start_soak(more);
     until(|| workers(&soak).len() >= WORKERS);
     soak
 }

@@ -121,6 +121,25 @@ impl Case {
         self.spawn(&mut command, out_path, err_path)
     }
 
+    /// Starts a long soak where this test can see it, whose folder is in the test's.
+    pub(crate) fn start_soak(&self, more: &[&str]) -> Process {
+        let scratch = self.path("scratch");
+        fs::create_dir(&scratch).unwrap();
+        let args = ["soak", "--shared", "--deaths", "1000000", "--seed", "4"];
+        let mut command = self.command(&[args.as_slice(), more].concat());
+        command.env("TMPDIR", scratch);
+        self.start_with(command)
+    }
+
+    /// Starts it with its standard output in a file, and its standard error elsewhere.
+    pub(crate) fn start_telling(&self, mut command: Command, told: Stdio) -> Process {
+        let (out, out_path) = tempfile::NamedTempFile::new_in(self.folder.path())
+            .and_then(|file| Ok(file.keep()?))
+            .unwrap();
+        command.stdout(out).stderr(told);
+        self.spawn(&mut command, out_path, "/dev/null".into())
+    }
+
     /// Starts it with its standard output in a pipe, for the test to read.
     pub(crate) fn start_piped(&self, args: &[&str]) -> (Process, PipeReader) {
         let (reader, writer) = io::pipe().unwrap();
@@ -222,6 +241,11 @@ impl Process {
 
     pub(crate) fn stdin(&mut self) -> ChildStdin {
         self.child.stdin.take().unwrap()
+    }
+
+    /// Gives it back what [`Process::stdin`] took, to be closed with the process.
+    pub(crate) fn give_back(&mut self, stdin: ChildStdin) {
+        self.child.stdin = Some(stdin);
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -18,7 +18,7 @@ mod recv;
 mod send;
 
 use ringpipe::mpmc::{Options, Ring};
-use ringpipe::{Error, Name};
+use ringpipe::{Error, Name, Status};
 
 use super::Shared;
 use crate::args::{Endpoint, Recv, Send};
@@ -70,5 +70,13 @@ impl<const N: usize> Shared for Ring<[u8; N]> {
 
     fn is_removed(&self) -> bool {
         self.is_removed()
+    }
+
+    fn status(&self) -> Result<Option<Status>, Error> {
+        self.status()
+    }
+
+    fn remove(&self) -> Result<(), Error> {
+        self.remove()
     }
 }

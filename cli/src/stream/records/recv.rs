@@ -1,53 +1,54 @@
 //! A shared ring to standard output: each record whole, and let go only once it is written.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::thread;
 
 use ringpipe::mpmc::{Consumer, Ring};
-use ringpipe::{Error, PopTimeoutError, Role};
+use ringpipe::{Error, PeerLoss, PopTimeoutError, Role};
 
 use crate::args::Recv;
 use crate::exit::{Exit, Failure};
 use crate::signals::{Signals, TICK};
-use crate::stream::{AGAIN, OUTPUT, is_passing, join, leads_nowhere, unbuffered, wait};
+use crate::stream::leave::{self, Origin};
+use crate::stream::meter::Meter;
+use crate::stream::standard::Sink;
+use crate::stream::{AGAIN, OUTPUT, is_passing, join, leads_nowhere, wait};
 
 /// How many bytes are written at a time: a pipe takes so many at once or not at all (`PIPE_BUF`), so receivers of records
 /// that are no longer can share one. And who takes little at a time leaves the rest to others.
 const PIECE: usize = 4096;
 
 pub(super) fn run<const N: usize>(order: &Recv) -> Result<(), Failure> {
-    let signals = Signals::watch()?;
-    let output = File::from(unbuffered(&io::stdout(), OUTPUT)?);
-    let (ring, mut consumer) = join(&order.endpoint, Ring::<[u8; N]>::consumer)?;
+    let sink = Sink::open(Meter::new(&order.endpoint.name, "sender", order.progress))?;
+    let (ring, mut consumer): (Ring<_>, _) = join(&order.endpoint, Ring::<[u8; N]>::consumer)?;
     consumer.set_interruptible(true);
+    if order.stay.keep_open {
+        consumer.set_peer_loss(PeerLoss::Wait);
+    }
     let mut receiver = Receiver {
         ring,
         consumer,
-        output,
-        signals,
+        origin: Origin::default(),
+        output: sink.file,
+        signals: sink.signals,
+        meter: sink.meter,
         received: 0,
         removed: false,
     };
-    receiver.pump(order).map_err(|failure| {
-        let stays = if receiver.removed {
-            ""
-        } else {
-            "; the ring stays"
-        };
-        failure.and(&format!(
-            "{} records were received{stays}",
-            receiver.received
-        ))
-    })
+    receiver.origin.look(&receiver.ring)?;
+    let end = receiver.pump(order);
+    end.map_err(|failure| receiver.give_up(failure, order.keep))
 }
 
 /// Everything that is at work while records flow.
 struct Receiver<const N: usize> {
     ring: Ring<[u8; N]>,
     consumer: Consumer<[u8; N]>,
+    origin: Origin,
     output: File,
     signals: Signals,
+    meter: Meter,
     received: u64,
     /// Whether the feed was found over, and the ring's name was taken away.
     removed: bool,
@@ -58,10 +59,28 @@ impl<const N: usize> Receiver<N> {
     fn pump(&mut self, order: &Recv) -> Result<(), Failure> {
         loop {
             self.signals.check()?;
+            let before = self.received;
             if !self.write_some()? && self.is_over(order)? {
                 return Ok(());
             }
+            if self.received == before && self.consumer.peers()?.alive == 0 {
+                self.meter.lacks_peer();
+            }
         }
+    }
+
+    /// Leaves before the end, and takes the ring along if nobody else is there and nothing was ever
+    /// sent.
+    fn give_up(self, failure: Failure, keep: bool) -> Failure {
+        drop(self.consumer);
+        let unused = !keep && self.origin.tidy(&self.ring, leave::is_unused);
+        let stays = if self.removed || unused {
+            ""
+        } else {
+            "; the ring stays"
+        };
+        let told = format!("{} records were received{stays}", self.received);
+        self.signals.or(failure).and(&told)
     }
 
     /// Waits for records, and writes them. `false` if there are none and nobody is there to send any.
@@ -81,6 +100,7 @@ impl<const N: usize> Receiver<N> {
         // What was not written whole, another one writes.
         claim.release(written / N);
         self.received += (written / N) as u64;
+        self.meter.moved(written);
         end.map(|()| true)
     }
 
@@ -96,8 +116,8 @@ impl<const N: usize> Receiver<N> {
         }
         match status.producer.deaths {
             0 => self.retire(order),
-            _ if order.persist && status.producer.finished => self.retire(order),
-            _ if order.persist => {
+            _ if order.stay.persist && status.producer.finished => self.retire(order),
+            _ if order.stay.persist => {
                 thread::sleep(AGAIN);
                 Ok(false)
             }

@@ -4,7 +4,7 @@
 //! an input may be slow.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 
 use ringpipe::mpmc::{Producer, Ring};
 use ringpipe::{Error, Name, PeerLoss, PushTimeoutError, TryPushError};
@@ -12,22 +12,31 @@ use ringpipe::{Error, Name, PeerLoss, PushTimeoutError, TryPushError};
 use crate::args::Send;
 use crate::exit::{Exit, Failure};
 use crate::signals::{Signals, TICK};
-use crate::stream::{CHUNK, INPUT, is_passing, join, unbuffered, wait};
+use crate::stream::leave::{self, Origin};
+use crate::stream::meter::Meter;
+use crate::stream::standard::Source;
+use crate::stream::{AGAIN, CHUNK, INPUT, is_passing, join, wait};
+use crate::terminal::Typing;
 
 pub(super) fn run<const N: usize>(order: &Send) -> Result<(), Failure> {
-    let signals = Signals::watch()?;
-    let input = File::from(unbuffered(&io::stdin(), INPUT)?);
-    let (_, producer) = join(&order.endpoint, take_part::<N>)?;
-    let mut sender = Sender::new(producer, input, signals)?;
+    let meter = Meter::new(&order.endpoint.name, "receiver", order.progress);
+    let source = Source::open(meter)?;
+    let (ring, producer) = join(&order.endpoint, take_part::<N>)?;
+    let mut origin = Origin::default();
+    origin.look(&ring)?;
+    let mut sender = Sender::new(producer, source)?;
     match sender.pump(order) {
         Ok(()) => Ok(sender.producer.finish()?),
         Err(failure) => {
             sender.producer.abandon();
+            if !order.keep {
+                origin.tidy(&ring, leave::is_unused);
+            }
             let said = format!(
                 "{} records were sent, and whoever receives is told that the end is missing",
                 sender.sent
             );
-            Err(failure.and(&said))
+            Err(sender.signals.or(failure).and(&said))
         }
     }
 }
@@ -46,6 +55,8 @@ struct Sender<const N: usize> {
     producer: Producer<[u8; N]>,
     input: File,
     signals: Signals,
+    typing: Typing,
+    meter: Meter,
     /// How many receivers had come and gone before this sender came: their end is not its own. `None` if some were there.
     receivers_before: Option<u64>,
     buffer: Vec<[u8; N]>,
@@ -55,19 +66,17 @@ struct Sender<const N: usize> {
 }
 
 impl<const N: usize> Sender<N> {
-    fn new(
-        mut producer: Producer<[u8; N]>,
-        input: File,
-        signals: Signals,
-    ) -> Result<Self, Failure> {
+    fn new(mut producer: Producer<[u8; N]>, source: Source) -> Result<Self, Failure> {
         producer.set_interruptible(true);
         producer.set_peer_loss(PeerLoss::Wait);
         let receivers = producer.peers()?;
         Ok(Self {
             receivers_before: (receivers.alive == 0).then_some(receivers.ever),
             producer,
-            input,
-            signals,
+            input: source.file,
+            signals: source.signals,
+            typing: source.typing,
+            meter: source.meter,
             buffer: vec![[0; N]; CHUNK.div_ceil(N)],
             filled: 0,
             sent: 0,
@@ -77,7 +86,7 @@ impl<const N: usize> Sender<N> {
     /// Moves all of the input into the ring.
     fn pump(&mut self, order: &Send) -> Result<(), Failure> {
         let mut settled = order.persist;
-        while self.read(order.pad)? {
+        while self.read(order)? {
             let whole = self.filled / N;
             let mut pushed = 0;
             while pushed < whole {
@@ -86,7 +95,11 @@ impl<const N: usize> Sender<N> {
                     self.producer.set_peer_loss(PeerLoss::Disconnect);
                     settled = true;
                 }
-                pushed += self.push(pushed..whole)?;
+                let count = self.push(pushed..whole)?;
+                if count == 0 {
+                    self.tell_of_wait()?;
+                }
+                pushed += count;
             }
             let bytes = self.buffer.as_flattened_mut();
             bytes.copy_within(whole * N..self.filled, 0);
@@ -103,12 +116,20 @@ impl<const N: usize> Sender<N> {
     }
 
     /// Reads some of the input. `false` at its end.
-    fn read(&mut self, pad: bool) -> Result<bool, Failure> {
-        wait::readable(&self.input, &self.signals)?;
+    fn read(&mut self, order: &Send) -> Result<bool, Failure> {
+        let again = if self.typing.goes_on() { AGAIN } else { TICK };
+        let are_lost = || Ok(!order.persist && self.is_typed_for_nobody()?);
+        if !wait::readable_unless(&self.input, &self.signals, again, are_lost)? {
+            return Err(deserted());
+        }
         let room = &mut self.buffer.as_flattened_mut()[self.filled..];
-        match self.input.read(room) {
+        let read = self.input.read(room);
+        if let Ok(0) = read {
+            self.typing.end();
+        }
+        match read {
             Ok(0) if self.filled == 0 => return Ok(false),
-            Ok(0) if pad => {
+            Ok(0) if order.pad => {
                 room[..N - self.filled].fill(0);
                 self.filled = N;
             }
@@ -118,6 +139,13 @@ impl<const N: usize> Sender<N> {
             Err(error) => return Err(Failure::io(INPUT, &error)),
         }
         Ok(true)
+    }
+
+    /// Whether what is typed now would be taken from the terminal, and lost: the receivers are
+    /// gone.
+    fn is_typed_for_nobody(&self) -> Result<bool, Failure> {
+        let gone = self.typing.goes_on() && self.producer.peers()?.alive == 0;
+        Ok(gone && self.had_receiver()?)
     }
 
     fn cut_short(&self) -> Failure {
@@ -150,7 +178,18 @@ impl<const N: usize> Sender<N> {
             Err(TryPushError::Fault((), fault)) => return Err(fault.into()),
         };
         self.sent += count as u64;
+        if count > 0 {
+            self.meter.moved(count * N);
+        }
         Ok(count)
+    }
+
+    fn tell_of_wait(&mut self) -> Result<(), Failure> {
+        match self.producer.peers()?.alive {
+            0 => self.meter.lacks_peer(),
+            _ => self.meter.lacks_taking(),
+        }
+        Ok(())
     }
 }
 
