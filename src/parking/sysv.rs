@@ -170,6 +170,8 @@ impl Semaphores {
     ///
     /// What was read or found before this succeeds was the ring's own: an id that another set has
     /// never comes to mean the ring's set again.
+    #[cold]
+    #[inline(never)]
     fn check_marks(&self) -> Result<(), ParkFault> {
         let own = MARKS.into_iter().chain(digits(self.segment.id()));
         for (semaphore, value) in (MARK..).zip(own) {
@@ -181,6 +183,7 @@ impl Semaphores {
     }
 
     /// The value of a semaphore of which 0 means that a peer is gone: not said of another set.
+    #[inline(always)]
     fn life_sign(&self, semaphore: u16) -> Result<i32, ParkFault> {
         let value = self.value(semaphore)?;
         if value == 0 {
@@ -189,6 +192,7 @@ impl Semaphores {
         Ok(value)
     }
 
+    #[inline(always)]
     fn value(&self, semaphore: u16) -> Result<i32, ParkFault> {
         sem::semctl_getval(self.id, semaphore).map_err(|errno| fault("semctl(GETVAL)", errno))
     }
