@@ -6,6 +6,9 @@ use std::process::ExitCode;
 
 use ringpipe::{Error, Fault};
 
+use crate::args::HELP_WIDTH;
+use crate::text::wrapped;
+
 /// All ways to end. The numbers are promised to scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -88,7 +91,10 @@ impl Exit {
 
 /// The exit codes, for `--help`.
 pub(crate) fn table() -> String {
-    let line = |exit: &Exit| format!("\n  {:>3}  {}", *exit as u8, exit.meaning());
+    let line = |exit: &Exit| {
+        let meaning = wrapped(exit.meaning(), 7, HELP_WIDTH);
+        format!("\n  {:>3}  {meaning}", *exit as u8)
+    };
     let lines: String = ALL.iter().map(line).collect();
     format!("Exit codes:{lines}")
 }
@@ -200,6 +206,7 @@ mod tests {
         let codes: Vec<u8> = table
             .lines()
             .skip(1)
+            .filter(|line| !line.starts_with("       "))
             .map(|line| line.split_whitespace().next().unwrap().parse().unwrap())
             .collect();
         assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 130, 141, 143]);

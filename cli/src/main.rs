@@ -11,6 +11,7 @@ mod soak;
 mod stream;
 mod text;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -19,10 +20,22 @@ use args::{Args, Command};
 use exit::Failure;
 
 fn main() -> ExitCode {
-    match run(Args::parse().command) {
+    let done = match Args::try_parse() {
+        Ok(args) => run(args.command),
+        Err(told) if told.use_stderr() => told.exit(),
+        Err(help) => print_help(&help),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+/// Prints the help or the version. What cannot be printed is an error, as with every other output.
+fn print_help(help: &clap::Error) -> Result<(), Failure> {
+    help.print()
+        .and_then(|()| io::stdout().flush())
+        .map_err(|error| Failure::io(text::OUTPUT, &error))
 }
 
 fn run(command: Command) -> Result<(), Failure> {

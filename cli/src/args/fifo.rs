@@ -41,7 +41,7 @@ pub(crate) struct Cat {
 #[command(after_help = "\
 Examples:
   ringpipe mkfifo /tmp/feed
-  ringpipe mkfifo --mode 660 --capacity 1M /run/feeds/trades /run/feeds/quotes")]
+  ringpipe mkfifo -m 660 --capacity 1M /run/feeds/trades /run/feeds/quotes")]
 pub(crate) struct Mkfifo {
     /// Their names: paths, or keys.
     #[arg(required = true, value_name = "PATH", value_parser = name_parser())]

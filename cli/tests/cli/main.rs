@@ -4,6 +4,7 @@ mod chat;
 mod codes;
 mod demo;
 mod fifo;
+mod help;
 mod look;
 mod records;
 mod signals;
