@@ -163,6 +163,7 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
     // Relaxed: a note, before the ready word.
     let uptime = &region.header().uptime;
     uptime.store(proc::uptime(), Ordering::Relaxed);
+    region.header().type_name.store(&plan.type_name);
     let folder = store_name(&region, name)?;
     give_away(name, id, set, plan)?;
     if let Name::Path(_) = name {

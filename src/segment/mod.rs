@@ -29,7 +29,7 @@ pub(crate) use remove::{remove, remove_itself};
 pub(crate) use survey::status;
 
 use crate::error::Error;
-use crate::memory::{Crew, Expected, Extent, Facts, Region, extent};
+use crate::memory::{Crew, Expected, Extent, Facts, Region, TypeName, extent};
 use crate::name::Name;
 use crate::parking::{MappedSegment, Semaphores};
 use crate::sync::{Arc, Ordering};
@@ -118,6 +118,8 @@ pub(crate) struct Pages {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) expected: Expected,
+    /// For people; the fingerprint in `expected` decides.
+    pub(crate) type_name: TypeName,
     pub(crate) capacity: usize,
     pub(crate) crew: Crew,
     pub(crate) access: Access,
