@@ -4,10 +4,10 @@ use std::error::Error as _;
 use std::io;
 use std::process::ExitCode;
 
-use ringpipe::{Error, Fault};
+use ringpipe::{Error, Fault, Name};
 
 use crate::args::HELP_WIDTH;
-use crate::text::wrapped;
+use crate::text::{printable, wrapped};
 
 /// All ways to end. The numbers are promised to scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +140,24 @@ impl Failure {
             self.message = format!("{place}: {}", self.message);
         }
         self
+    }
+
+    /// The same failure, which says of which ring it is.
+    pub(crate) fn of_ring(self, name: &Name) -> Self {
+        let name = printable(&name.to_string());
+        if self.message.contains(&name) {
+            self
+        } else {
+            self.within(&name)
+        }
+    }
+
+    /// The same failure; where there is no such stream, with how to create it.
+    pub(crate) fn or_create(self, name: &Name) -> Self {
+        match self.exit {
+            Exit::NotFound => self.and(&format!("create it with `ringpipe mkfifo {name}`")),
+            _ => self,
+        }
     }
 
     /// Whether there is more to it than the exit code.

@@ -42,9 +42,14 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Demo(order) => demo::run(&order),
         Command::DemoSender(order) => demo::send(&order),
-        Command::Send(order) => stream::send(&order),
-        Command::Recv(order) => stream::recv(&order),
-        Command::Cat(order) => stream::cat(&order),
+        Command::Send(order) => {
+            stream::send(&order).map_err(|failure| failure.of_ring(&order.endpoint.name))
+        }
+        Command::Recv(order) => {
+            stream::recv(&order).map_err(|failure| failure.of_ring(&order.endpoint.name))
+        }
+        Command::Cat(order) => stream::cat(&order)
+            .map_err(|failure| failure.of_ring(&order.name).or_create(&order.name)),
         Command::Mkfifo(order) => stream::mkfifo(&order),
         Command::Chat(order) => chat::run(&order),
         Command::Ls(order) => look::ls(&order),

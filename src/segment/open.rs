@@ -120,9 +120,10 @@ pub(super) fn read_record(name: &Name, path: &Path) -> Result<Record, Error> {
     let record = match found {
         Found::Nothing => return Err(Error::NotFound { name: name.clone() }),
         Found::Foreign => {
+            let what = rendezvous::what_else(path);
             return Err(Error::NotARing {
                 name: name.clone(),
-                why: "the file was not made by ringpipe",
+                why: what.unwrap_or("ringpipe did not make what has that name"),
             });
         }
         Found::Record(record) => record,

@@ -1,5 +1,6 @@
 //! The program as its users have it: real processes, real signals, real exit codes.
 
+mod advice;
 mod chat;
 mod codes;
 mod demo;

@@ -3,10 +3,11 @@
 //! Where it is allowed to (as root), each test gets an IPC namespace of its own: then it can count what stays behind, and
 //! neither sees nor disturbs others. A namespace belongs to a thread, and what the thread starts inherits it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, PipeReader, PipeWriter, Seek, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -23,6 +24,9 @@ use serde_json::Value;
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_ringpipe");
 /// When a test is taken to hang. Its processes are killed, and what it finds then fails it.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Whoever this is, it is not root.
+const NOBODY: u32 = 65_534;
 
 type Running = Arc<Mutex<Vec<u32>>>;
 
@@ -85,6 +89,25 @@ impl Case {
         let mut command = Command::new(PROGRAM);
         command.args(args).stdin(Stdio::null());
         command
+    }
+
+    /// Whether the program can be run as somebody who is not root; lets such a one see the test's folder.
+    pub(crate) fn others_may_come(&self) -> bool {
+        fs::set_permissions(self.folder(), Permissions::from_mode(0o755)).unwrap();
+        let mut probe = self.command(&["--version"]);
+        let probe = probe.uid(NOBODY).gid(NOBODY).stdout(Stdio::null()).status();
+        let may = probe.is_ok_and(|status| status.success());
+        if !may {
+            eprintln!("skipped: others may not run the program where it is");
+        }
+        may
+    }
+
+    /// Starts it as somebody who is not root.
+    pub(crate) fn as_nobody(&self, args: &[&str]) -> Process {
+        let mut command = self.command(args);
+        command.uid(NOBODY).gid(NOBODY);
+        self.start_with(command)
     }
 
     /// A file with that content, open for reading.
