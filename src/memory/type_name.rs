@@ -45,7 +45,7 @@ impl StoredTypeName {
 
 impl TypeName {
     pub(crate) fn new(name: &str) -> Self {
-        let name = name[..name.floor_char_boundary(MAX)].as_bytes();
+        let name = &name.as_bytes()[..name.floor_char_boundary(MAX)];
         let mut bytes = [0; MAX];
         bytes[..name.len()].copy_from_slice(name);
         Self {
