@@ -204,14 +204,14 @@ impl From<Fault> for Failure {
     }
 }
 
-/// All of several attempts, and the first failure; the others are told of.
+/// All of several attempts. Failures are told of in their order, and the first of them is how it ends.
 pub(crate) fn all<T>(attempts: impl Iterator<Item = Result<T, Error>>) -> Result<(), Failure> {
-    let mut failures = attempts.filter_map(Result::err).map(Failure::from);
-    let Some(first) = failures.next() else {
-        return Ok(());
-    };
-    failures.for_each(|failure| failure.tell());
-    Err(first)
+    let mut first = None;
+    for failure in attempts.filter_map(Result::err).map(Failure::from) {
+        failure.tell();
+        first.get_or_insert(failure.exit);
+    }
+    first.map_or(Ok(()), |exit| Err(Failure::new(exit, "")))
 }
 
 #[cfg(test)]

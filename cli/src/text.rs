@@ -6,6 +6,9 @@ use serde::Serialize;
 
 use crate::exit::Failure;
 
+/// How wide text is where nothing else says.
+const WIDTH: usize = 80;
+
 pub(crate) const OUTPUT: &str = "write to standard output";
 
 /// Writes text to standard output.
@@ -41,6 +44,31 @@ fn line(row: &[String], widths: &[usize]) -> String {
         .map(|(cell, width)| format!("{cell:width$}  "))
         .collect();
     format!("{}\n", cells.trim_end())
+}
+
+/// Rows of a word and what it stands for, within 80 columns where that can be broken.
+pub(crate) fn account_of(rows: &[[String; 2]]) -> String {
+    let longest = rows.iter().map(|[word, _]| word.chars().count()).max();
+    let indent = longest.unwrap_or(0) + 2;
+    rows.iter()
+        .map(|[word, value]| {
+            let fits = indent + value.chars().count() <= WIDTH;
+            let value = match &**word {
+                _ if fits => value.clone(),
+                "name" => value.clone(), // blanks may be part of it
+                _ => wrapped(value, indent, WIDTH),
+            };
+            format!("{word:indent$}{value}\n")
+        })
+        .collect()
+}
+
+/// A number of things: `1 item`, `2 items`.
+pub(crate) fn count(number: usize, thing: &str) -> String {
+    match number {
+        1 => format!("1 {thing}"),
+        _ => format!("{number} {thing}s"),
+    }
 }
 
 /// Text with breaks between words, so that no line is over `width` columns; `indent` spaces begin all lines but the first.

@@ -115,6 +115,12 @@ pub(crate) enum Way {
 }
 
 /// List the rings that you may read.
+///
+/// A line tells a ring's segment, kind, what it holds (items, or bytes of a stream), the memory it takes, owner, mode and age;
+/// how many producers or writers are at its IN and how many consumers or readers at its OUT (`-` if none ever came, `end` or
+/// `died` for how the last one left); and its name. A ring whose name was taken away, or which is half made or broken, is marked.
+///
+/// In JSON, a path that is no UTF-8 is also given as `path_bytes`, an array of numbers; else that is null.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

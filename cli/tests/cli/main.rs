@@ -8,6 +8,7 @@ mod fifo;
 mod help;
 mod look;
 mod records;
+mod shown;
 mod signals;
 mod soak;
 mod stream;

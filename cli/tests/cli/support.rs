@@ -4,8 +4,8 @@
 //! neither sees nor disturbs others. A namespace belongs to a thread, and what the thread starts inherits it.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, PipeReader, PipeWriter, Seek, Write};
-use std::os::fd::AsRawFd;
+use std::io::{self, PipeReader, PipeWriter, Read, Seek, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::pty::{Winsize, openpty};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -337,4 +339,50 @@ pub(crate) fn fill(pipe: &PipeWriter) {
     let filler = filler.write(true).custom_flags(OFlag::O_NONBLOCK.bits());
     let mut filler = filler.open(path).unwrap();
     while filler.write(&[0; 4096]).is_ok() {}
+}
+
+/// A terminal of 80 columns, as seen by whoever sits at it.
+pub(crate) struct Terminal {
+    master: File,
+    seen: String,
+}
+
+impl Terminal {
+    /// The terminal, and the end for a process.
+    pub(crate) fn new() -> (Self, OwnedFd) {
+        let size = Winsize {
+            ws_row: 24,
+            ws_col: 80,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        let ends = openpty(&size, None).unwrap();
+        let terminal = Self {
+            master: File::from(ends.master),
+            seen: String::new(),
+        };
+        (terminal, ends.slave)
+    }
+
+    /// Reads until that was shown; all that was so far.
+    pub(crate) fn until(&mut self, words: &str) -> String {
+        let start = Instant::now();
+        let mut buffer = [0; 4096];
+        while !self.seen.contains(words) {
+            assert!(
+                start.elapsed() < PATIENCE,
+                "no {words:?} in {:?}",
+                self.seen
+            );
+            let mut ready = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut ready, 100_u8).unwrap() == 0 {
+                continue;
+            }
+            // EIO: nobody has the other end any more.
+            let count = self.master.read(&mut buffer).unwrap_or(0);
+            assert!(count > 0, "no {words:?} in {:?}", self.seen);
+            self.seen += &String::from_utf8_lossy(&buffer[..count]);
+        }
+        self.seen.clone()
+    }
 }
