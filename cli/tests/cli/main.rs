@@ -13,3 +13,4 @@ mod signals;
 mod soak;
 mod stream;
 mod support;
+mod terminal;

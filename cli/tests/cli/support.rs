@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::fcntl::OFlag;
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::pty::{Winsize, openpty};
 use nix::sched::{CloneFlags, unshare};
@@ -154,10 +154,18 @@ impl Case {
 
     /// Starts it with its standard output elsewhere.
     pub(crate) fn start_into(&self, args: &[&str], output: Stdio) -> Process {
-        let err_path = self.folder.path().join("err-elsewhere");
-        let mut command = self.command(args);
-        command.stdout(output);
-        command.stderr(File::create(&err_path).unwrap());
+        self.start_at(self.command(args), output)
+    }
+
+    /// The same for a command that has its input already.
+    pub(crate) fn start_at(&self, mut command: Command, output: Stdio) -> Process {
+        let (err, err_path) = tempfile::Builder::new()
+            .prefix("err-elsewhere")
+            .tempfile_in(self.folder.path())
+            .unwrap()
+            .keep()
+            .unwrap();
+        command.stdout(output).stderr(err);
         self.spawn(&mut command, "/dev/null".into(), err_path)
     }
 
@@ -357,6 +365,10 @@ impl Terminal {
             ws_ypixel: 0,
         };
         let ends = openpty(&size, None).unwrap();
+        for end in [&ends.master, &ends.slave] {
+            // Else processes of other tests hold it open.
+            fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
+        }
         let terminal = Self {
             master: File::from(ends.master),
             seen: String::new(),
@@ -384,5 +396,9 @@ impl Terminal {
             self.seen += &String::from_utf8_lossy(&buffer[..count]);
         }
         self.seen.clone()
+    }
+
+    pub(crate) fn types(&mut self, text: &str) {
+        self.master.write_all(text.as_bytes()).unwrap();
     }
 }
