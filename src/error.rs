@@ -4,6 +4,8 @@
 //! operation on items has its own, with the outcomes that it can have. An operation that does not take an
 //! item gives it back.
 
+mod text;
+
 use std::io;
 use std::path::PathBuf;
 
@@ -17,17 +19,15 @@ use crate::sysv::{Errno, ShmId};
 #[non_exhaustive]
 pub enum Error {
     /// Something has that name already.
-    #[error(
-        "{name} exists already; open it, take another name, or remove it with `ringpipe rm {name}`"
-    )]
+    #[error("{}", text::taken(name, *what))]
     NameTaken {
         /// The name asked for.
         name: Name,
+        /// What it is, if it is known to be no ring.
+        what: Option<&'static str>,
     },
     /// Nothing has that name.
-    #[error(
-        "there is no ring {name}; create it first, or start the side that does (`ringpipe ls` shows what there is)"
-    )]
+    #[error("there is no ring {name} (`ringpipe ls` shows what there is)")]
     NotFound {
         /// The name asked for.
         name: Name,
@@ -56,7 +56,7 @@ pub enum Error {
         ours: u64,
     },
     /// What has that name is not a ring.
-    #[error("{name} is not a ring: {why}")]
+    #[error("{name} is not a ring: {why}; take another name (`ringpipe ls` shows what there is)")]
     NotARing {
         /// The name asked for.
         name: Name,
@@ -121,10 +121,7 @@ pub enum Error {
         pid: i32,
     },
     /// As many take part in the ring as there can be, and all of them live.
-    #[error(
-        "all {limit} participants that this ring can have are there (`ringpipe stat` shows them); wait for one to end, \
-         or create the ring with a higher limit (`Options::participants`)"
-    )]
+    #[error("{}", text::crowded(*limit))]
     Crowded {
         /// How many there can be.
         limit: usize,
@@ -136,10 +133,7 @@ pub enum Error {
         limit: usize,
     },
     /// The kernel, or the owner, does not allow it.
-    #[error(
-        "no permission to {action} {name}: {source}; the ring's mode needs read and write for \
-         both sides (`ringpipe stat` shows it; creators set it with `Options::mode`)"
-    )]
+    #[error("{}", text::denied(name, action, *source))]
     PermissionDenied {
         /// The name asked for.
         name: Name,
@@ -192,7 +186,7 @@ pub enum Error {
         source: Errno,
     },
     /// No ring can have that capacity.
-    #[error("a ring of {capacity} items of {item_size} bytes cannot be: {why}")]
+    #[error("a capacity of {} is not possible: {why}", text::capacity(*capacity, *item_size))]
     BadCapacity {
         /// The capacity asked for, in items.
         capacity: usize,
@@ -371,8 +365,10 @@ impl From<ring::Fault> for Fault {
     }
 }
 
-const NO_CONSUMER: &str = "the consumer is gone";
-const NO_PRODUCER: &str = "the producer is gone, and all it left was taken";
+const NO_CONSUMER: &str =
+    "the consumer is gone; a handle with `PeerLoss::Wait` waits for the next one";
+const NO_PRODUCER: &str = "the producer is gone, and all it left was taken; a handle with \
+    `PeerLoss::Wait` waits for the next one";
 const INTERRUPTED: &str = "a signal interrupted the wait";
 
 /// Why an item was not pushed by an operation that does not wait. The item comes back.
@@ -422,7 +418,7 @@ pub enum PushTimeoutError<T> {
 
 /// Why a slice was not pushed whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{pushed} items were pushed, then: {cause}")]
+#[error("{}, then: {cause}", text::pushed(*pushed))]
 pub struct PushSliceError {
     /// How many items of the slice, from its beginning, are in the ring.
     pub pushed: usize,

@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 
 use crate::error::Error;
 use crate::item::Item;
-use crate::memory::{ALIGN_MAX, Crew, Expected, Extent, Region};
+use crate::memory::{ALIGN_MAX, Crew, Expected, Extent, Region, TypeName, fingerprint_of};
 use crate::name::Name;
 use crate::segment::{self, Access, Pages, Plan, Segment, Trust};
 use crate::sync::Arc;
@@ -259,10 +259,11 @@ impl<K: RingKind> Options<K> {
             kind: K::KIND,
             item_size: size_of::<T>(),
             item_align: align_of::<T>(),
-            fingerprint: fingerprint(&self.type_name),
+            fingerprint: fingerprint_of(&self.type_name),
         };
         Plan {
             expected,
+            type_name: TypeName::new(&self.type_name),
             capacity: self.capacity,
             crew: self.crew,
             access: self.access,
@@ -271,11 +272,4 @@ impl<K: RingKind> Options<K> {
             allow_rmid_forced: self.allow_rmid_forced,
         }
     }
-}
-
-/// FNV-1a of the type's name: enough to tell two names apart by mistake, not against malice.
-fn fingerprint(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }

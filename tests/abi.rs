@@ -113,7 +113,7 @@ fn the_document_accounts_for_every_byte_of_the_header_once() {
         assert!(width > 0, "{name}");
         if name.ends_with("_asleep") {
             assert_eq!((offset % 128, width), (0, 128), "{name}: a line of words");
-        } else if name != "reserved" && name != "name" {
+        } else if !["reserved", "name", "type_name"].contains(&&*name) {
             assert!([4, 8].contains(&width) && offset % width == 0, "{name}");
         }
         end += width;
@@ -204,9 +204,13 @@ fn every_field_of_the_identity_is_where_the_document_says() {
         assert!(seconds.abs_diff(value(&raw, "uptime")) <= 1);
         let at = field("name").offset;
         assert_eq!(&raw.page()[at..at + name.len()], name);
+        let at = field("type_name").offset;
+        assert_eq!(value(&raw, "type_name_len"), 4);
+        assert_eq!(&raw.page()[at..at + 4], b"tick");
         let unnamed = Options::new().create::<u8>(Name::Private).unwrap();
         let raw = Raw::attach(id_of(&unnamed));
         assert_eq!(value(&raw, "fingerprint"), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(value(&raw, "type_name_len"), 0);
         assert_eq!((value(&raw, "name_len"), value(&raw, "mount")), (0, 0));
         assert_eq!(
             (value(&raw, "folder_device"), value(&raw, "folder_inode")),
@@ -428,15 +432,10 @@ fn other_items_are_refused_with_both_values() {
         assert_other(a.open::<[u64; 2]>(key), "8", "16");
         assert_other(a.open::<[u8; 8]>(key), "8", "1");
         let raw = Raw::attach(id_of(&ring));
-        let there = format!("{:016x}", value(&raw, "fingerprint"));
         let b = Options::new().type_name("b").open::<u64>(key);
-        assert_other(b, &there, "af63df4c8601f1a5");
-        assert_other(Ring::<u64>::open(key), &there, "cbf29ce484222325");
-        assert_other(
-            Ring::<u64>::open_or_create(key, 1),
-            &there,
-            "cbf29ce484222325",
-        );
+        assert_other(b, "\"a\"", "\"b\"");
+        assert_other(Ring::<u64>::open(key), "\"a\"", "none");
+        assert_other(Ring::<u64>::open_or_create(key, 1), "\"a\"", "none");
         forge(&raw, "kind", 77);
         assert_other(a.open::<u64>(key), "unknown (77)", "spsc");
         assert_eq!(ringpipe::status(key).unwrap().kind, "unknown (77)");
@@ -459,6 +458,46 @@ fn other_items_are_refused_with_both_values() {
             text.contains("version 3") && text.contains("has 1:"),
             "{text}"
         );
+        ringpipe::remove(key).unwrap();
+    });
+}
+
+#[test]
+fn names_of_types_that_look_alike_have_fingerprints() {
+    apart(|| {
+        let key = Key::new(7);
+        let named = |end: &str| Options::new().type_name("x".repeat(116) + end);
+        let ring = named("1").create::<u64>(key).unwrap();
+        let told = named("2").open::<u64>(key).unwrap_err().to_string();
+        let there = value(&Raw::attach(id_of(&ring)), "fingerprint");
+        let shown = format!(
+            "\"{}\" (of fingerprint {there:016x}) there",
+            "x".repeat(116)
+        );
+        assert!(told.contains(&shown), "{told}");
+        ringpipe::remove(key).unwrap();
+    });
+}
+
+#[test]
+fn a_forged_type_name_steers_no_terminal() {
+    apart(|| {
+        let key = Key::new(7);
+        let ring = Options::new().type_name("a").create::<u64>(key).unwrap();
+        let raw = Raw::attach(id_of(&ring));
+        let Field { offset, .. } = field("type_name");
+        raw.byte(offset)
+            .store(0x1b, std::sync::atomic::Ordering::Relaxed);
+        assert_other(Ring::<u64>::open(key), "\"\\u{1b}\"", "none");
+        raw.byte(offset)
+            .store(0xff, std::sync::atomic::Ordering::Relaxed);
+        assert_other(Ring::<u64>::open(key), "\"\u{fffd}\"", "none");
+        // An older creator's, or nonsense.
+        let there = format!("one of fingerprint {:016x}", value(&raw, "fingerprint"));
+        for len in [0, 117, u64::from(u32::MAX)] {
+            forge(&raw, "type_name_len", len);
+            assert_other(Ring::<u64>::open(key), &there, "none");
+        }
         ringpipe::remove(key).unwrap();
     });
 }
@@ -568,6 +607,8 @@ fn each_forged_field_is_found_out_or_harmless() {
         ("sleeping_consumers", &[1, 1 << 31, MAX], Works),
         ("sleeping_producers", &[1, 1 << 31, MAX], Works),
         ("uptime", &[0, MAX], Works),
+        ("type_name_len", &[1, 116, 117, MAX], Works),
+        ("type_name", &[0xff], Works),
         ("name", &[0xff], Works),
         // Those of shared roles mean nothing to a ring of this kind.
         ("consumers_asleep", &[1, MAX], Works),
@@ -595,7 +636,11 @@ fn each_forged_field_is_found_out_or_harmless() {
                 let raw = Raw::attach(id_of(&ring));
                 drop(ring);
                 let Field { offset, width, .. } = field(name);
-                let width = if *name == "name" { 1 } else { width.min(8) };
+                let width = if name.ends_with("name") {
+                    1
+                } else {
+                    width.min(8)
+                };
                 raw.set(offset, width, *value);
                 let by_path = use_all(&Name::from(&path));
                 assert_eq!(by_path, *expected, "{name} = {value:#x}");

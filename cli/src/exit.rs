@@ -4,7 +4,10 @@ use std::error::Error as _;
 use std::io;
 use std::process::ExitCode;
 
-use ringpipe::{Error, Fault};
+use ringpipe::{Error, Fault, Name};
+
+use crate::args::HELP_WIDTH;
+use crate::text::{printable, wrapped};
 
 /// All ways to end. The numbers are promised to scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +94,10 @@ impl Exit {
 
 /// The exit codes, for `--help`.
 pub(crate) fn table() -> String {
-    let line = |exit: &Exit| format!("\n  {:>3}  {}", *exit as u8, exit.meaning());
+    let line = |exit: &Exit| {
+        let meaning = wrapped(exit.meaning(), 7, HELP_WIDTH);
+        format!("\n  {:>3}  {meaning}", *exit as u8)
+    };
     let lines: String = ALL.iter().map(line).collect();
     format!("Exit codes:{lines}")
 }
@@ -139,6 +145,24 @@ impl Failure {
         self
     }
 
+    /// The same failure, which says of which ring it is.
+    pub(crate) fn of_ring(self, name: &Name) -> Self {
+        let name = printable(&name.to_string());
+        if self.message.contains(&name) {
+            self
+        } else {
+            self.within(&name)
+        }
+    }
+
+    /// The same failure; where there is no such stream, with how to create it.
+    pub(crate) fn or_create(self, name: &Name) -> Self {
+        match self.exit {
+            Exit::NotFound => self.and(&format!("create it with `ringpipe mkfifo {name}`")),
+            _ => self,
+        }
+    }
+
     /// Whether there is more to it than the exit code.
     pub(crate) fn says_something(&self) -> bool {
         !self.message.is_empty()
@@ -183,14 +207,14 @@ impl From<Fault> for Failure {
     }
 }
 
-/// All of several attempts, and the first failure; the others are told of.
+/// All of several attempts. Failures are told of in their order, and the first of them is how it ends.
 pub(crate) fn all<T>(attempts: impl Iterator<Item = Result<T, Error>>) -> Result<(), Failure> {
-    let mut failures = attempts.filter_map(Result::err).map(Failure::from);
-    let Some(first) = failures.next() else {
-        return Ok(());
-    };
-    failures.for_each(|failure| failure.tell());
-    Err(first)
+    let mut first = None;
+    for failure in attempts.filter_map(Result::err).map(Failure::from) {
+        failure.tell();
+        first.get_or_insert(failure.exit);
+    }
+    first.map_or(Ok(()), |exit| Err(Failure::new(exit, "")))
 }
 
 #[cfg(test)]
@@ -203,6 +227,7 @@ mod tests {
         let codes: Vec<u8> = table
             .lines()
             .skip(1)
+            .filter(|line| !line.starts_with("       "))
             .map(|line| line.split_whitespace().next().unwrap().parse().unwrap())
             .collect();
         assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 129, 130, 141, 143]);

@@ -12,6 +12,7 @@ mod stream;
 mod terminal;
 mod text;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -20,19 +21,36 @@ use args::{Args, Command};
 use exit::Failure;
 
 fn main() -> ExitCode {
-    match run(Args::parse().command) {
+    let done = match Args::try_parse() {
+        Ok(args) => run(args.command),
+        Err(told) if told.use_stderr() => told.exit(),
+        Err(help) => print_help(&help),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+/// Prints the help or the version. What cannot be printed is an error, as with every other output.
+fn print_help(help: &clap::Error) -> Result<(), Failure> {
+    help.print()
+        .and_then(|()| io::stdout().flush())
+        .map_err(|error| Failure::io(text::OUTPUT, &error))
 }
 
 fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Demo(order) => demo::run(&order),
         Command::DemoSender(order) => demo::send(&order),
-        Command::Send(order) => stream::send(&order),
-        Command::Recv(order) => stream::recv(&order),
-        Command::Cat(order) => stream::cat(&order),
+        Command::Send(order) => {
+            stream::send(&order).map_err(|failure| failure.of_ring(&order.endpoint.name))
+        }
+        Command::Recv(order) => {
+            stream::recv(&order).map_err(|failure| failure.of_ring(&order.endpoint.name))
+        }
+        Command::Cat(order) => stream::cat(&order)
+            .map_err(|failure| failure.of_ring(&order.name).or_create(&order.name)),
         Command::Mkfifo(order) => stream::mkfifo(&order),
         Command::Chat(order) => chat::run(&order),
         Command::Ls(order) => look::ls(&order),

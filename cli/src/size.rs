@@ -1,27 +1,52 @@
 //! Numbers as people type them: sizes with a suffix, permission bits in octal.
 
+use std::num::IntErrorKind;
+
 use crate::stream::{SIZES, no_such_size};
 
-/// Reads `65536`, `64K`, `64KiB`, `1M`, `2G`, `1T`; a suffix is a power of 1024.
+/// What a size looks like.
+const SIZE: &str = "it takes a whole number of bytes, such as 65536, 64K or 1.5M; the units are K, M, G and T, \
+    each 1024 times the one before";
+
+/// Reads `65536`, `64K`, `64KiB`, `1.5M`, `2G`, `1T`; a suffix is a power of 1024.
 pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (digits, suffix) = text.split_at(end);
-    let number: u64 = digits
-        .parse()
-        .map_err(|_| "it takes a number, such as 65536 or 64K".to_owned())?;
-    let factor = factor(suffix).ok_or_else(|| "its suffix must be K, M, G or T".to_owned())?;
-    match number.checked_mul(factor) {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
+    let (number, suffix) = text.split_at(end.unwrap_or(text.len()));
+    let (whole, parts) = match number.split_once('.') {
+        Some((_, "")) => return Err(SIZE.to_owned()),
+        Some((whole, parts)) => (whole, parts),
+        None => (number, ""),
+    };
+    let factor = factor(suffix).ok_or(SIZE)?;
+    let bytes = whole.parse::<u64>().map_err(|error| match error.kind() {
+        IntErrorKind::PosOverflow => TOO_LARGE,
+        _ => SIZE,
+    })?;
+    let size = bytes.checked_mul(factor).ok_or(TOO_LARGE)?;
+    match size.checked_add(fraction(parts, factor).ok_or(SIZE)?) {
         Some(0) => Err("it must be more than 0".to_owned()),
         Some(size) => Ok(size),
-        None => Err("it is too large".to_owned()),
+        None => Err(TOO_LARGE.to_owned()),
     }
+}
+
+const TOO_LARGE: &str = "it is too large";
+
+/// What the digits behind the point are of a unit, if that is a whole number.
+fn fraction(digits: &str, unit: u64) -> Option<u64> {
+    if digits.is_empty() {
+        return Some(0);
+    }
+    let number: u128 = digits.parse().ok()?;
+    let parts = 10_u128.checked_pow(u32::try_from(digits.len()).ok()?)?;
+    let product = number.checked_mul(unit.into())?;
+    let whole = product.is_multiple_of(parts).then_some(product / parts)?;
+    u64::try_from(whole).ok()
 }
 
 /// The same where it has to fit into memory.
 pub(crate) fn parse_len(text: &str) -> Result<usize, String> {
-    usize::try_from(parse_size(text)?).map_err(|_| "it is too large".to_owned())
+    usize::try_from(parse_size(text)?).map_err(|_| TOO_LARGE.to_owned())
 }
 
 fn factor(suffix: &str) -> Option<u64> {
@@ -69,8 +94,28 @@ mod tests {
     }
 
     #[test]
+    fn sizes_may_be_fractions_of_a_unit() {
+        assert_eq!(parse_size("1.5M"), Ok(3 << 19));
+        assert_eq!(parse_size("0.5K"), Ok(512));
+        assert_eq!(parse_size("1.0"), Ok(1));
+        // A tenth of a KiB is no whole number of bytes.
+        for text in ["1.5", "0.1K", "1.", ".5K", "1.5.5K", "1.+5K", "0.0"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_size_is_refused() {
-        for text in ["", "K", "-1", "1.5M", "1X", "0", "0K", "99999999999T"] {
+        for text in [
+            "",
+            "K",
+            "-1",
+            "1X",
+            "0",
+            "0K",
+            "99999999999T",
+            "99999999999999999999",
+        ] {
             assert!(parse_size(text).is_err(), "{text}");
         }
     }

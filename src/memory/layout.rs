@@ -81,6 +81,7 @@ mod whole {
     use super::{AtomicU32, AtomicU64, Control, Line};
     use crate::memory::crowd::{Crowd, Entry, PARTICIPANTS_MAX};
     use crate::memory::ready::{Readiness, Ready};
+    use crate::memory::type_name::StoredTypeName;
     use crate::sync::{AtomicU8, Ordering};
 
     /// "RINGPIPE", read as a little-endian number.
@@ -131,7 +132,8 @@ mod whole {
         pub(crate) control: Control,
         /// When the ring was made, by the clock that nobody sets; see [`Facts::created`].
         pub(crate) uptime: AtomicU64,
-        reserved: [AtomicU64; 31],
+        pub(crate) type_name: StoredTypeName,
+        reserved: [AtomicU64; 16],
         name: [AtomicU8; NAME_MAX],
         pub(crate) crowd: Crowd,
     }
@@ -165,6 +167,8 @@ mod whole {
         assert!(offset_of!(Control, sleeping_producers) == 512);
         assert!(size_of::<Control>() == 640);
         assert!(offset_of!(Header, uptime) == 768);
+        assert!(offset_of!(Header, type_name) == 776);
+        assert!(offset_of!(Header, reserved) == 896);
         assert!(offset_of!(Header, name) == 1024);
         assert!(offset_of!(Header, crowd) == 2048);
         assert!(size_of::<Header>() == 4096);
@@ -540,6 +544,8 @@ mod whole {
                     .map(|(name, start, width)| (name, control + start..control + start + width)),
             );
             spans.push(("uptime", span_of!(Header, uptime)));
+            let type_name = span_of!(Header, type_name).start;
+            spans.extend(crate::memory::type_name::spans(type_name));
             spans.push(("name", span_of!(Header, name)));
             spans.extend(crate::memory::crowd::spans(span_of!(Header, crowd).start));
             assert_eq!(documented(), spans);

@@ -13,6 +13,8 @@ mod ready;
 #[cfg(not(loom))]
 mod region;
 #[cfg(not(loom))]
+mod type_name;
+#[cfg(not(loom))]
 mod view;
 
 #[cfg(not(loom))]
@@ -31,5 +33,7 @@ pub(crate) use modelled::{Board, View};
 pub(crate) use ready::{Readiness, Ready};
 #[cfg(not(loom))]
 pub(crate) use region::{AfterDetach, Region};
+#[cfg(not(loom))]
+pub(crate) use type_name::{TypeName, fingerprint_of};
 #[cfg(not(loom))]
 pub(crate) use view::View;

@@ -50,7 +50,10 @@ pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
             super::remove::clear_stale(&path, Links::Follow)?;
             let taken = rendezvous::is_taken(&path);
             if taken.map_err(|source| super::of_file(&path, "create", source))? {
-                return Err(Error::NameTaken { name: name.clone() });
+                return Err(Error::NameTaken {
+                    name: name.clone(),
+                    what: rendezvous::what_else(&path),
+                });
             }
             make(&Name::Path(path), Key::PRIVATE, plan, size)
         }
@@ -103,7 +106,7 @@ fn new_segment(name: &Name, key: Key, plan: &Plan, size: usize) -> Result<ShmId,
     flags.set(ShmGetFlags::HUGETLB, plan.pages.huge);
     let made = with_room(|| shm::shmget(key, size, flags, plan.access.mode));
     made.map_err(|errno| match errno {
-        Errno::EEXIST => Error::NameTaken { name: name.clone() },
+        Errno::EEXIST => taken(name),
         _ => limits::of_segment(name, size, plan.pages.huge, errno),
     })
 }
@@ -117,6 +120,13 @@ fn new_set(name: &Name, plan: &Plan) -> Result<SemId, Error> {
 
 fn collect_some() -> bool {
     super::collect::make_room().unwrap_or(false)
+}
+
+fn taken(name: &Name) -> Error {
+    Error::NameTaken {
+        name: name.clone(),
+        what: None,
+    }
 }
 
 /// What to take away again if the making fails.
@@ -163,6 +173,7 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
     // Relaxed: a note, before the ready word.
     let uptime = &region.header().uptime;
     uptime.store(proc::uptime(), Ordering::Relaxed);
+    region.header().type_name.store(&plan.type_name);
     let folder = store_name(&region, name)?;
     give_away(name, id, set, plan)?;
     if let Name::Path(_) = name {
@@ -175,7 +186,7 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
         let record = Record::here(id, facts.cookie)
             .map_err(|source| super::of_file(path, "describe the ring for", source))?;
         if !publish(&region, &folder, path, &record, plan)? {
-            return Err(Error::NameTaken { name: name.clone() });
+            return Err(taken(name));
         }
     }
     core::mem::forget(made);

@@ -29,7 +29,7 @@ pub(crate) use remove::{remove, remove_itself};
 pub(crate) use survey::status;
 
 use crate::error::Error;
-use crate::memory::{Crew, Expected, Extent, Facts, Region, extent};
+use crate::memory::{Crew, Expected, Extent, Facts, Region, TypeName, extent};
 use crate::name::Name;
 use crate::parking::{MappedSegment, Semaphores};
 use crate::sync::{Arc, Ordering};
@@ -118,6 +118,8 @@ pub(crate) struct Pages {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) expected: Expected,
+    /// For people; the fingerprint in `expected` decides.
+    pub(crate) type_name: TypeName,
     pub(crate) capacity: usize,
     pub(crate) crew: Crew,
     pub(crate) access: Access,
@@ -139,7 +141,7 @@ impl Plan {
             why,
         };
         if self.capacity == 0 {
-            return Err(bad("it would hold nothing"));
+            return Err(bad("it has to hold at least one item"));
         }
         extent(kind, self.crew, self.capacity, item_size)
             .ok_or_else(|| bad("it would exceed the address space"))
@@ -169,12 +171,22 @@ pub(crate) fn open_or_create(name: &Name, plan: &Plan) -> Result<Segment, Error>
             opened => return opened,
         };
         match create(name, plan) {
-            Err(Error::NameTaken { .. }) if tries.next().is_none() || Instant::now() > until => {
-                return Err(missing);
+            Err(taken @ Error::NameTaken { .. })
+                if tries.next().is_none() || Instant::now() > until =>
+            {
+                return Err(more_telling(taken, missing));
             }
             Err(Error::NameTaken { .. }) => {}
             created => return created,
         }
+    }
+}
+
+/// Of two reasons why a ring is neither opened nor created.
+fn more_telling(taken: Error, missing: Error) -> Error {
+    match taken {
+        Error::NameTaken { what: Some(_), .. } => taken,
+        _ => missing,
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::rendezvous::{self, Found, Record};
 use super::{Plan, Segment, Trust, kind, limits, remove, stat};
 use crate::error::Error;
-use crate::memory::{Expected, Facts, Region, Unfit};
+use crate::memory::{Expected, Facts, Region, TypeName, Unfit, fingerprint_of};
 use crate::name::Name;
 use crate::parking::{Semaphores, set_size};
 use crate::sys::file::Links;
@@ -48,7 +48,13 @@ pub(crate) fn open(name: &Name, plan: &Plan) -> Result<Segment, Error> {
 /// The same; waits for its creator until then at most.
 pub(super) fn open_until(name: &Name, plan: &Plan, until: Instant) -> Result<Segment, Error> {
     let segment = probe_until(name, plan.trust, ShmAtFlags::empty(), until)?;
-    compare(&segment.name, &segment.facts.expected, &plan.expected)?;
+    let names = || [segment.region.header().type_name.load(), plan.type_name];
+    compare(
+        &segment.name,
+        &segment.facts.expected,
+        &plan.expected,
+        names,
+    )?;
     check_set(&segment)?;
     Ok(segment)
 }
@@ -114,9 +120,10 @@ pub(super) fn read_record(name: &Name, path: &Path) -> Result<Record, Error> {
     let record = match found {
         Found::Nothing => return Err(Error::NotFound { name: name.clone() }),
         Found::Foreign => {
+            let what = rendezvous::what_else(path);
             return Err(Error::NotARing {
                 name: name.clone(),
-                why: "the file was not made by ringpipe",
+                why: what.unwrap_or("ringpipe did not make what has that name"),
             });
         }
         Found::Record(record) => record,
@@ -307,7 +314,13 @@ fn refuse(name: &Name, unfit: Unfit, known: &ShmStat, late: bool) -> Result<(), 
     }
 }
 
-pub(crate) fn compare(name: &Name, found: &Expected, wanted: &Expected) -> Result<(), Error> {
+/// Whether a ring is made for such items. `names` are those of both types, for the error.
+pub(crate) fn compare(
+    name: &Name,
+    found: &Expected,
+    wanted: &Expected,
+    names: impl FnOnce() -> [TypeName; 2],
+) -> Result<(), Error> {
     let differs = |what, found: String, wanted: String| {
         Err(Error::WrongType {
             name: name.clone(),
@@ -338,14 +351,28 @@ pub(crate) fn compare(name: &Name, found: &Expected, wanted: &Expected) -> Resul
         );
     }
     if found.fingerprint != wanted.fingerprint {
-        let hex = |number: u64| format!("{number:016x}");
-        return differs(
-            "the type name's fingerprint",
-            hex(found.fingerprint),
-            hex(wanted.fingerprint),
+        let [theirs, ours] = in_words(
+            [found.fingerprint, wanted.fingerprint],
+            names().map(|name| (!name.is_empty()).then(|| name.to_string())),
         );
+        return differs("the type name", theirs, ours);
     }
     Ok(())
+}
+
+/// Two types' names; where they look alike or were not stored, with their fingerprints.
+fn in_words(fingerprints: [u64; 2], names: [Option<String>; 2]) -> [String; 2] {
+    let alike = names[0] == names[1];
+    let mut fingerprints = fingerprints.into_iter();
+    names.map(|name| {
+        let fingerprint = fingerprints.next().unwrap_or_default();
+        match name {
+            None if fingerprint == fingerprint_of("") => "none".to_owned(),
+            None => format!("one of fingerprint {fingerprint:016x}"),
+            Some(name) if alike => format!("{name} (of fingerprint {fingerprint:016x})"),
+            Some(name) => name,
+        }
+    })
 }
 
 /// What the kinds of rings are called.

@@ -22,11 +22,24 @@ use crate::sys::{Errno, Ownership, proc};
 
 /// Removes the ring of that name; a stale name is taken away too.
 pub(crate) fn remove(name: &Name) -> Result<(), Error> {
-    match name {
+    let removed = match name {
         Name::Path(path) => remove_path(name, &super::absolute(path)?, None),
-        Name::Key(key) => remove_known(name, open::by_key(name, *key)?),
+        Name::Key(key) => open::by_key(name, *key).and_then(|id| remove_known(name, id)),
         Name::Id(id) => remove_known(name, *id),
         Name::Private => Err(nothing_to_take(name)),
+    };
+    removed.map_err(of_removal)
+}
+
+/// Whichever step was forbidden: what matters is who may remove the ring.
+fn of_removal(error: Error) -> Error {
+    match error {
+        Error::PermissionDenied { name, source, .. } => Error::PermissionDenied {
+            name,
+            action: "remove",
+            source,
+        },
+        other => other,
     }
 }
 

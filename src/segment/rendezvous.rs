@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -131,6 +131,30 @@ pub(crate) fn is_taken(path: &Path) -> io::Result<bool> {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+/// What a path leads to, in words, if that is known to be no rendezvous file. Opens nothing but such files.
+pub(super) fn what_else(path: &Path) -> Option<&'static str> {
+    let kind = match fs::metadata(path) {
+        Ok(known) => known.file_type(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let link = fs::symlink_metadata(path).is_ok_and(|link| link.is_symlink());
+            return link.then_some("a link that leads nowhere");
+        }
+        Err(_) => return None,
+    };
+    if kind.is_dir() {
+        Some("a directory")
+    } else if kind.is_fifo() {
+        Some("a FIFO of the kernel")
+    } else if kind.is_socket() {
+        Some("a socket")
+    } else if kind.is_file() {
+        let foreign = matches!(read(path, Links::Follow), Ok(Found::Foreign));
+        foreign.then_some("a file that ringpipe did not make")
+    } else {
+        Some("a device")
     }
 }
 

@@ -228,7 +228,7 @@ impl Options {
             return Err(Error::BadCapacity {
                 capacity: self.slots(),
                 item_size: 1,
-                why: "a stream holds at least PIPE_BUF (4096) bytes, so that as many can be written in one piece",
+                why: "a stream holds at least 4096 bytes (PIPE_BUF), so that as many can be written in one piece",
             });
         }
         match self.crew.participants {

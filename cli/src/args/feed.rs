@@ -15,7 +15,7 @@ pub(crate) struct Endpoint {
     #[arg(long, value_name = "BYTES", default_value = "1M", value_parser = parse_len)]
     pub(crate) capacity: usize,
     /// Its permission bits, if it has to be created. Both sides need to read and write.
-    #[arg(long, value_name = "OCTAL", default_value = "600", value_parser = parse_mode)]
+    #[arg(short, long, value_name = "OCTAL", default_value = "600", value_parser = parse_mode)]
     pub(crate) mode: u32,
     /// Create the ring of records also where the kernel frees it, with what is in it, as soon as no
     /// process has it open (kernel.shm_rmid_forced = 1). Streams are created there anyway.
@@ -28,7 +28,7 @@ pub(crate) struct Endpoint {
 /// How a ring is shared.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Shared {
-    /// Send records of one size instead of bytes: each goes to one of the receivers, whole.
+    /// Records of one size instead of bytes: each goes to one of the receivers, whole.
     #[arg(long, requires = "record")]
     mpmc: bool,
     /// How many bytes a record has: a power of two from 8 to 64K.
@@ -76,9 +76,9 @@ Examples:
   tar c . | ringpipe send /tmp/files
   ringpipe send key:0x2a --capacity 16M --mode 660 < big.log
   ringpipe send /tmp/files --progress < big.tar
-  producer | ringpipe send /tmp/feed --persist     # goes on while the receiver restarts
-  ringpipe send /run/feed --trust-uid 1000 < log   # into a stream that user 1000 made
-  ringpipe send /tmp/jobs --mpmc --record 64 < jobs &     # one of several senders
+  producer | ringpipe send /tmp/feed --persist    # the receiver may restart
+  ringpipe send /run/feed --trust-uid 1000 < log  # user 1000 made the stream
+  ringpipe send /tmp/jobs --mpmc --record 64 < jobs &   # one of several senders
   sensor | ringpipe send /tmp/readings --mpmc --record 32 --pad")]
 pub(crate) struct Send {
     #[command(flatten)]
@@ -123,10 +123,10 @@ pub(crate) struct Send {
 #[command(after_help = "\
 Examples:
   ringpipe recv /tmp/files | tar x
-  ringpipe recv /tmp/feed --persist >> feed.log    # goes on after a sender was killed
-  ringpipe recv /tmp/feed --keep-open >> feed.log  # collects from sender after sender
-  ringpipe recv /tmp/feed --keep                   # leaves the stream to the next sender
-  ringpipe recv /tmp/jobs --mpmc --record 64 | worker     # one of several receivers")]
+  ringpipe recv /tmp/feed --persist >> feed.log   # a sender may be killed
+  ringpipe recv /tmp/feed --keep-open >> feed.log # from sender after sender
+  ringpipe recv /tmp/feed --keep                  # the stream stays
+  ringpipe recv /tmp/jobs --mpmc --record 64 | worker   # one of several")]
 pub(crate) struct Recv {
     #[command(flatten)]
     pub(crate) endpoint: Endpoint,

@@ -49,7 +49,7 @@ pub(crate) struct Cat {
 #[command(after_help = "\
 Examples:
   ringpipe mkfifo /tmp/feed
-  ringpipe mkfifo --mode 660 --capacity 1M /run/feeds/trades /run/feeds/quotes")]
+  ringpipe mkfifo -m 660 --capacity 1M /run/feeds/trades /run/feeds/quotes")]
 pub(crate) struct Mkfifo {
     /// Their names: paths, or keys.
     #[arg(required = true, value_name = "PATH", value_parser = name_parser())]
@@ -71,17 +71,24 @@ pub(crate) struct Mkfifo {
 /// Whoever comes first waits for the other; a third is refused. What you type goes to the other side with each line, and what
 /// comes from there is printed. The end of your input, or of the other's, ends the chat for both.
 ///
+/// On a terminal there is a prompt, lines can be edited, and what the other side says is printed above the line that you are
+/// typing, with its name. Where input or output is no terminal, the lines alone go in and out.
+///
 /// Two streams carry it, PATH and PATH.back. They are gone afterwards, also if one side is killed; if both are, the
 /// next chat takes over what they left.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   ringpipe chat /tmp/talk
+  ringpipe chat --name anna /tmp/talk
   ringpipe chat --mode 666 /tmp/talk          # with another user,
   ringpipe chat --trust-uid 1000 /tmp/talk    # who trusts the first, user 1000")]
 pub(crate) struct Chat {
     /// Where to meet.
     pub(crate) path: PathBuf,
+    /// What the other side calls you [default: user@process].
+    #[arg(short, long)]
+    pub(crate) name: Option<String>,
     /// The streams' permission bits, for whoever comes first. Both sides need to read and write.
     #[arg(short, long, value_name = "OCTAL", default_value = "600", value_parser = parse_mode)]
     pub(crate) mode: u32,

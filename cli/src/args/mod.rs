@@ -20,9 +20,13 @@ pub(crate) use trust::Trust;
 use crate::exit;
 use crate::size::{parse_len, parse_size};
 
+/// How wide the help is, on every terminal: examples and tables are laid out for it.
+pub(crate) const HELP_WIDTH: usize = 80;
+
 const NAMES: &str = "\
 Names:
-  /tmp/ticks     a path: a small file that leads to the ring (./id:7 for a file of that name)
+  /tmp/ticks     a path: a small file that leads to the ring (./id:7 for a file
+                 of that name)
   key:0x2a       a System V key
   ftok:FILE:N    the key that ftok(3) makes of a file and a number
   id:123         the segment of that id, as `ringpipe ls` and `ipcs -m` show it";
@@ -33,10 +37,10 @@ Names:
 /// rules of a FIFO.
 #[derive(Debug, Parser)]
 #[command(name = "ringpipe", version, after_help = format!("{NAMES}\n\n{}", exit::table()))]
-#[command(disable_version_flag = true)]
+#[command(disable_version_flag = true, term_width = HELP_WIDTH)]
 pub(crate) struct Args {
     /// Print the version.
-    #[arg(short = 'v', long, action = ArgAction::Version)]
+    #[arg(short = 'V', short_alias = 'v', long, action = ArgAction::Version)]
     version: Option<bool>,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -111,6 +115,12 @@ pub(crate) enum Way {
 }
 
 /// List the rings that you may read.
+///
+/// A line tells a ring's segment, kind, what it holds (items, or bytes of a stream), the memory it takes, owner, mode and age;
+/// how many producers or writers are at its IN and how many consumers or readers at its OUT (`-` if none ever came, `end` or
+/// `died` for how the last one left); and its name. A ring whose name was taken away, or which is half made or broken, is marked.
+///
+/// In JSON, a path that is no UTF-8 is also given as `path_bytes`, an array of numbers; else that is null.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -163,7 +173,7 @@ pub(crate) struct Rm {
 #[command(after_help = "\
 Examples:
   ringpipe gc --dry-run
-  ringpipe gc /tmp /run/feeds     # also the names in these folders that lead nowhere")]
+  ringpipe gc /tmp /run/feeds   # also names there that lead nowhere")]
 pub(crate) struct Gc {
     /// Names, and folders of names, to look through for those whose ring is gone.
     #[arg(value_name = "PATH")]

@@ -10,18 +10,46 @@ use std::time::{Duration, Instant};
 use ringpipe::stream::{Reader, Writer};
 
 use super::lines::Lines;
+use super::terminal::{Display, Keyboard, Terminal, Typed};
 use super::{HELLO, Line};
 use crate::exit::Failure;
 use crate::signals::{Signals, TICK};
 use crate::stream::wait;
-use crate::text::printable;
+use crate::text::{self, printable};
 
+/// How long a name is at most.
+const NAME_MAX: usize = 64;
 const INPUT: &str = "read standard input";
 /// How long the other side has to say its last words after this one has left.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Talks until either side leaves.
-pub(super) fn talk(line: Line, signals: &Signals) -> Result<(), Failure> {
+/// Talks until either side leaves, at a terminal or not.
+pub(super) fn talk(line: Line, name: &str, signals: &Signals) -> Result<(), Failure> {
+    let (terminal, keyboard) = Terminal::open().unzip();
+    let display = terminal.as_ref().map(|terminal| terminal.display.clone());
+    let end = exchange(line, name, (keyboard, display), signals);
+    if let Some(terminal) = terminal {
+        terminal.close();
+    }
+    if end? == Left::Other {
+        eprintln!("ringpipe: the other side has left");
+    }
+    Ok(())
+}
+
+/// Who has ended a chat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    This,
+    Other,
+}
+
+fn exchange(
+    line: Line,
+    name: &str,
+    (keyboard, display): (Option<Keyboard>, Option<Display>),
+    signals: &Signals,
+) -> Result<Left, Failure> {
     let Line { writer, reader } = line;
     writer.set_nonblocking(false);
     reader.set_nonblocking(false);
@@ -33,13 +61,27 @@ pub(super) fn talk(line: Line, signals: &Signals) -> Result<(), Failure> {
             writer,
             over: &over,
         };
-        let speaking = scope.spawn(move || speaker.speak(signals));
-        let heard = listen(reader, &speaking, signals);
+        let introduction = [&HELLO[..1], on_one_line(name).as_bytes(), b"\n"].concat();
+        let speaking = scope.spawn(move || {
+            let mut speaker = speaker;
+            speaker.say(&introduction, signals);
+            match keyboard {
+                Some(keyboard) => speaker.speak_at(&keyboard, signals),
+                None => speaker.speak(signals),
+            }
+        });
+        let heard = listen(reader, &speaking, display, signals);
         over.store(true, Ordering::Relaxed); // a flag alone
         let said = speaking.join().unwrap_or(Ok(()));
         // A signal may have ended this side's words first, and that the other side.
-        heard.and(said).and_then(|()| signals.check())
+        let left = heard?;
+        said.and_then(|()| signals.check()).map(|()| left)
     })
+}
+
+/// A name without what would end its line, cut to a length that leaves room for what is said.
+fn on_one_line(name: &str) -> String {
+    printable(name).chars().take(NAME_MAX).collect()
 }
 
 /// This side's words; the end of the writer is the end of them.
@@ -75,6 +117,18 @@ impl Speaker<'_> {
         Ok(())
     }
 
+    /// Sends what is typed at a terminal.
+    fn speak_at(mut self, keyboard: &Keyboard, signals: &Signals) -> Result<(), Failure> {
+        while !self.is_over(signals) {
+            match keyboard.next() {
+                Typed::Line(line) if self.say(line.as_bytes(), signals) => {}
+                Typed::Nothing => {}
+                _ => break, // to nobody: the listener notices
+            }
+        }
+        Ok(())
+    }
+
     /// Sends a line. `false` if nobody is there to hear it.
     fn say(&mut self, mut line: &[u8], signals: &Signals) -> bool {
         while !line.is_empty() && !self.is_over(signals) {
@@ -96,44 +150,77 @@ impl Speaker<'_> {
 fn listen<T>(
     mut reader: Reader,
     speaking: &ScopedJoinHandle<'_, T>,
+    display: Option<Display>,
     signals: &Signals,
-) -> Result<(), Failure> {
+) -> Result<Left, Failure> {
     let (mut lines, mut buffer) = (Lines::default(), [0; 4096]);
+    let mut screen = Screen::new(display);
     let mut left = None;
     loop {
         signals.check()?;
         if speaking.is_finished() && left.get_or_insert_with(Instant::now).elapsed() > LAST_WORDS {
-            return Ok(());
+            return Ok(Left::This);
         }
         match reader.read(&mut buffer) {
             Ok(0) => break,
-            Ok(count) => show(&lines.feed(&buffer[..count]))?,
+            Ok(count) => screen.show(&lines.feed(&buffer[..count]))?,
             Err(error) if is_passing(&error) => {}
             Err(error) => return Err(Failure::io("hear the other side", &error)),
         }
     }
-    show(lines.flush().as_slice())?;
-    if !speaking.is_finished() {
-        eprintln!("ringpipe: the other side has left");
-    }
-    Ok(())
+    screen.show(lines.flush().as_slice())?;
+    Ok(if speaking.is_finished() {
+        Left::This
+    } else {
+        Left::Other
+    })
 }
 
-/// Shows lines, without what could steer the terminal.
-fn show(lines: &[Vec<u8>]) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    for line in lines.iter().filter(|line| *line != HELLO) {
-        let text = String::from_utf8_lossy(line);
-        let cells: Vec<_> = text
-            .trim_end_matches('\n')
-            .split('\t')
-            .map(printable)
-            .collect();
-        writeln!(out, "{}", cells.join("\t"))
-            .and_then(|()| out.flush())
-            .map_err(|error| Failure::io("write to standard output", &error))?;
+/// Where the other side's words are shown.
+struct Screen {
+    /// Above the line that is typed; else on standard output.
+    display: Option<Display>,
+    /// What the other side is called.
+    name: String,
+    /// Whether it may still say so: before it says anything else.
+    begins: bool,
+}
+
+impl Screen {
+    fn new(display: Option<Display>) -> Self {
+        Self {
+            display,
+            name: "they".to_owned(),
+            begins: true,
+        }
     }
-    Ok(())
+
+    /// Shows lines, without what could steer the terminal.
+    fn show(&mut self, lines: &[Vec<u8>]) -> Result<(), Failure> {
+        for line in lines.iter().filter(|line| *line != HELLO) {
+            match line.strip_prefix(&HELLO[..1]) {
+                Some(name) if self.begins => {
+                    let name = String::from_utf8_lossy(name);
+                    self.name = on_one_line(name.trim_end_matches('\n'));
+                }
+                _ => self.print(&String::from_utf8_lossy(line))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn print(&mut self, line: &str) -> Result<(), Failure> {
+        self.begins = false;
+        let cells = line.trim_end_matches('\n').split('\t').map(printable);
+        let line = cells.collect::<Vec<_>>().join("\t");
+        match &self.display {
+            Some(display) => {
+                display.show(format!("{}: {line}\n", self.name));
+                Ok(())
+            }
+            None => text::print(&format!("{line}\n")),
+        }
+    }
 }
 
 /// Whether a call is to be tried again, maybe after a look at whether all is over.

@@ -1,18 +1,18 @@
 //! Looking at the rings of this machine from outside, and tidying up.
 
+mod list;
 mod tidy;
 mod view;
+mod words;
 
 pub(crate) use tidy::{gc, rm};
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use indicatif::{BinaryBytes, HumanDuration};
+use indicatif::BinaryBytes;
 use ringpipe::Status;
 
 use crate::args::{Ls, Stat};
 use crate::exit::Failure;
-use crate::text::{columns, print, print_json, printable};
+use crate::text::{account_of, columns, count, print, print_json, printable};
 use view::{Participant, Side, Tallies, View};
 
 /// Runs `ringpipe ls`.
@@ -22,36 +22,7 @@ pub(crate) fn ls(order: &Ls) -> Result<(), Failure> {
     if order.json {
         return print_json(&views);
     }
-    let head = [
-        "NAME", "ID", "KIND", "STATE", "ITEMS", "CAPACITY", "SIZE", "PRODUCER", "CONSUMER",
-    ];
-    let rows: Vec<_> = [head.map(str::to_owned)]
-        .into_iter()
-        .chain(views.iter().map(row))
-        .collect();
-    print(&columns(&rows))
-}
-
-fn row(ring: &View) -> [String; 9] {
-    [
-        printable(&ring.name),
-        ring.id.to_string(),
-        ring.kind.clone(),
-        ring.state.to_owned(),
-        ring.len.to_string(),
-        ring.capacity.to_string(),
-        ring.item_size.to_string(),
-        in_short(&ring.producer),
-        in_short(&ring.consumer),
-    ]
-}
-
-fn in_short(side: &Side) -> String {
-    match (side.attached, side.pid) {
-        (0, _) => side.past().to_owned(),
-        (1, Some(pid)) => pid.to_string(),
-        (attached, _) => format!("{attached} alive"),
-    }
+    print(&list::table(&views))
 }
 
 /// Runs `ringpipe stat`.
@@ -72,7 +43,7 @@ pub(crate) fn all_of(status: &Status) -> String {
 fn text_of(status: &Status, view: &View) -> String {
     let mut rows = account(status, view);
     if view.participant_limit == 0 {
-        return columns(&rows);
+        return account_of(&rows);
     }
     rows.extend(crew(view));
     let who = [
@@ -80,9 +51,9 @@ fn text_of(status: &Status, view: &View) -> String {
     ];
     let table: Vec<_> = [who.map(str::to_owned)]
         .into_iter()
-        .chain(view.participants.iter().map(participant))
+        .chain(view.participants.iter().map(|one| participant(view, one)))
         .collect();
-    format!("{}\n{}", columns(&rows), columns(&table))
+    format!("{}\n{}", account_of(&rows), columns(&table))
 }
 
 /// What is known besides of a ring that many share.
@@ -122,11 +93,16 @@ fn cleared_up(view: &View) -> String {
     }
 }
 
-fn participant(one: &Participant) -> [String; 7] {
+fn participant(view: &View, one: &Participant) -> [String; 7] {
     let yes = |so: bool| if so { "yes" } else { "no" }.to_owned();
+    let role = match (view.is_stream(), &*one.role) {
+        (true, "producer") => "writer",
+        (true, _) => "reader",
+        (false, role) => role,
+    };
     [
         one.number.to_string(),
-        one.role.clone(),
+        role.to_owned(),
         one.pid.to_string(),
         one.command.as_deref().map_or("-".into(), printable),
         yes(one.alive),
@@ -145,14 +121,19 @@ fn account(status: &Status, view: &View) -> Vec<[String; 2]> {
     ];
     rows.extend(traffic(view));
     rows.extend([
-        row("segment", format!("{}, {}", view.id, bytes(status))),
+        row("segment", view.id.to_string()),
+        row("memory", bytes(status).to_string()),
         row("semaphores", set),
         row("attachments", view.attachments.to_string()),
         row("mode", view.mode.clone()),
-        row("owner", format!("uid {}, gid {}", view.uid, view.gid)),
+        row("owner", owner(view)),
         row(
             "created",
-            format!("by process {}, {}", view.creator, age(view.created)),
+            format!(
+                "by process {}, {}",
+                view.creator,
+                words::long_age(view.created)
+            ),
         ),
     ]);
     rows
@@ -166,14 +147,14 @@ fn traffic(view: &View) -> [[String; 2]; 6] {
         (format!("{}, bytes", view.kind), words)
     } else {
         let words = ["items", "produced", "consumed", "producer", "consumer"];
-        (format!("{}, items of {size} bytes", view.kind), words)
+        (
+            format!("{}, items of {}", view.kind, count(size, "byte")),
+            words,
+        )
     };
     [
         ["kind".to_owned(), kind],
-        [
-            unit.to_owned(),
-            format!("{} of at most {}", view.len, view.capacity),
-        ],
+        [unit.to_owned(), contents(view)],
         [put.to_owned(), format!("{} {unit}", view.produced)],
         [taken.to_owned(), format!("{} {unit}", view.consumed)],
         [putter.to_owned(), at_length(&view.producer)],
@@ -185,37 +166,40 @@ fn bytes(status: &Status) -> BinaryBytes {
     BinaryBytes(status.segment_size as u64)
 }
 
+/// What is in it; what a stream's last ends have left in it is not.
+fn contents(view: &View) -> String {
+    let held = format!("{} of at most {}", view.len, view.capacity);
+    match view.discarded {
+        0 => held,
+        left => {
+            format!("{held}; {left} were left when the last end was closed, and count as discarded")
+        }
+    }
+}
+
+fn owner(view: &View) -> String {
+    let View { uid, gid, .. } = view;
+    match &view.user {
+        Some(user) => format!("{user} (uid {uid}, gid {gid})"),
+        None => format!("uid {uid}, gid {gid}"),
+    }
+}
+
 fn at_length(side: &Side) -> String {
     let now = match (side.attached, side.pid, &side.command) {
+        (0, ..) if side.holders == 0 => return "nobody yet".to_owned(),
         (0, ..) => format!("nobody ({})", side.past()),
         (1, Some(pid), Some(command)) => format!("process {pid} ({})", printable(command)),
         (1, Some(pid), None) => format!("process {pid}"),
         (attached, ..) => format!("{attached} of them"),
     };
-    format!(
-        "{now}, {} sleeping, {} in all, of which {} died",
-        side.sleeping, side.holders, side.deaths
-    )
-}
-
-fn age(created: u64) -> String {
-    // Whoever may write to the ring may have written any number.
-    let created = UNIX_EPOCH.checked_add(Duration::from_secs(created));
-    match created.map(|created| SystemTime::now().duration_since(created)) {
-        Some(Ok(age)) => format!("{} ago", HumanDuration(age)),
-        _ => "in the future of this clock".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::age;
-
-    #[test]
-    fn any_number_may_be_a_time() {
-        assert!(age(0).ends_with(" ago"));
-        for never in [i64::MAX as u64, u64::MAX] {
-            assert_eq!(age(never), "in the future of this clock");
-        }
-    }
+    let sleeping = match side.sleeping {
+        0 => String::new(),
+        sleeping => format!(", {sleeping} asleep"),
+    };
+    let lost = match side.deaths {
+        0 => String::new(),
+        deaths => format!(", {deaths} died or gave up"),
+    };
+    format!("{now}{sleeping}; {} in all{lost}", side.holders)
 }

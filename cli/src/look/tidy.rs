@@ -3,6 +3,7 @@
 use ringpipe::Garbage;
 use serde::Serialize;
 
+use super::view::bytes_of;
 use crate::args::{Gc, Rm};
 use crate::exit::Failure;
 use crate::text::{print, print_json, printable};
@@ -27,6 +28,9 @@ struct Piece {
     id: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
+    /// The path's bytes, where `path` does not have them all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_bytes: Option<Vec<u8>>,
 }
 
 impl Piece {
@@ -39,7 +43,16 @@ impl Piece {
             Garbage::StaleName(path) => ("stale name", None, Some(path.display().to_string())),
             _ => ("unknown", None, None),
         };
-        Self { kind, id, path }
+        let path_bytes = match garbage {
+            Garbage::StaleName(path) => bytes_of(path),
+            _ => None,
+        };
+        Self {
+            kind,
+            id,
+            path,
+            path_bytes,
+        }
     }
 }
 

@@ -4,10 +4,10 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::judge::Items;
-use super::plan::{Act, Epoch, LANES, Lane, Plan};
+use super::plan::{Act, Epoch, Fault, LANES, Lack, Lane, Plan, Scarce};
 use super::waits::Waits;
 use crate::exit::Failure;
-use crate::text::{columns, print, print_json};
+use crate::text::{columns, count, print, print_json};
 
 /// A bar on standard error; nothing if that is no terminal.
 pub(super) fn bar(deaths: u64) -> ProgressBar {
@@ -295,9 +295,57 @@ fn cells(line: &Line<'_>) -> [String; 6] {
         line.ring.to_owned(),
         line.round.to_string(),
         format!("{} {}", line.act.victim, line.role),
-        format!("{} items", line.act.after),
-        format!("{:?}", line.act.fault),
+        count(
+            usize::try_from(line.act.after).unwrap_or(usize::MAX),
+            "item",
+        ),
+        in_words(&line.act.fault),
     ]
+}
+
+/// What is done to the worker.
+fn in_words(fault: &Fault) -> String {
+    match fault {
+        Fault::Kill { others } => with_others("kill it", others),
+        Fault::Bereave { others } => with_others("kill its role", others),
+        Fault::KillNewcomer { microseconds } => {
+            format!("kill it, the next in {microseconds} us")
+        }
+        Fault::Stop { milliseconds } => format!("stop it for {milliseconds} ms"),
+        Fault::StopAndKill { milliseconds } => format!("stop it, kill it {milliseconds} ms later"),
+        Fault::Core { abort: true } => "end it by SIGABRT".to_owned(),
+        Fault::Core { abort: false } => "end it by SIGTRAP".to_owned(),
+        Fault::Fork { milliseconds } => format!("fork it, child ends in {milliseconds} ms"),
+        Fault::ForkAndKillChild { milliseconds } => {
+            format!("fork it, kill child in {milliseconds} ms")
+        }
+        Fault::ForkAndKillParent { milliseconds } => {
+            format!("fork it, kill it in {milliseconds} ms")
+        }
+        Fault::KillForking { microseconds } => format!("kill it {microseconds} us into a fork"),
+        Fault::Limit { lack } => match lack {
+            Scarce::Memory => "kill it, the next lacks memory",
+            Scarce::Files => "kill it, the next lacks files",
+        }
+        .to_owned(),
+        Fault::KernelLimit { lack } => match lack {
+            Lack::Segments => "allow no more segments",
+            Lack::SegmentSize => "allow no large segments",
+            Lack::Sets => "allow no more semaphore sets",
+        }
+        .to_owned(),
+        Fault::RemoveSemaphores => "remove the semaphores".to_owned(),
+        Fault::RemoveSegment => "remove the segment".to_owned(),
+    }
+}
+
+fn with_others(what: &str, others: &[usize]) -> String {
+    let list: Vec<_> = others.iter().map(usize::to_string).collect();
+    match others {
+        [] => what.to_owned(),
+        [one] => format!("{what}, and worker {one}"),
+        _ => format!("{what}, and workers {}", list.join(" ")),
+    }
 }
 
 /// How many workers there are in all.

@@ -1,18 +1,12 @@
 //! Each exit code, brought about; 3, 130, 141 and 143 are where streams and signals are tested.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::fs;
 
 use ringpipe::Name;
 use ringpipe::spsc::Ring;
 use ringpipe::stream::Options;
 
 use crate::support::{Case, Outcome, until};
-
-/// Whoever this is, it is not root.
-const NOBODY: u32 = 65_534;
 
 #[track_caller]
 fn expect(outcome: &Outcome, code: i32, why: &str) {
@@ -62,7 +56,7 @@ fn usage_is_2() {
     }
     expect(&case.run(&["recv", "private"]), 2, "private");
     let told = case.run(&["send", &ring, "--capacity", "4095"]);
-    expect(&told, 2, "at least PIPE_BUF (4096)");
+    expect(&told, 2, "at least 4096 bytes");
 }
 
 #[test]
@@ -104,7 +98,7 @@ fn a_ring_with_as_many_as_it_takes_is_5() {
         .unwrap();
     let _tx = ring.producer().unwrap();
     let told = case.run(&["recv", &case.ring(), "--mpmc", "--record", "32"]);
-    expect(&told, 5, "all 1 participants");
+    expect(&told, 5, "the one participant");
 }
 
 #[test]
@@ -114,26 +108,18 @@ fn a_stream_with_as_many_ends_as_it_takes_is_5() {
     let fifo = options.create(case.ring()).unwrap();
     let _reader = fifo.reader_nonblocking().unwrap();
     for command in ["send", "recv"] {
-        expect(&case.run(&[command, &case.ring()]), 5, "all 1 participants");
+        expect(
+            &case.run(&[command, &case.ring()]),
+            5,
+            "the one participant",
+        );
     }
-}
-
-/// The program as somebody who is not root would run it.
-fn as_nobody(case: &Case, args: &[&str]) -> Command {
-    let mut command = case.command(args);
-    command.uid(NOBODY).gid(NOBODY);
-    command
 }
 
 #[test]
 fn no_permission_is_6() {
     let Some(case) = Case::isolated() else { return };
-    fs::set_permissions(case.folder(), Permissions::from_mode(0o755)).unwrap();
-    let probe = as_nobody(&case, &["--version"])
-        .stdout(Stdio::null())
-        .status();
-    if !probe.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: others may not run the program where it is");
+    if !case.others_may_come() {
         return;
     }
     let (own, shared) = (case.path("own"), case.path("shared"));
@@ -141,10 +127,10 @@ fn no_permission_is_6() {
         assert_eq!(case.run(&["mkfifo", ring, "--mode", mode]).code, Some(0));
     }
     for args in [["stat", &own], ["recv", &own], ["rm", &own]] {
-        let told = case.start_with(as_nobody(&case, &args)).wait();
+        let told = case.as_nobody(&args).wait();
         expect(&told, 6, "ermission");
     }
-    let told = case.start_with(as_nobody(&case, &["stat", &shared])).wait();
+    let told = case.as_nobody(&["stat", &shared]).wait();
     assert_eq!(told.code, Some(0), "{}", told.err);
     // Somebody else made it.
     let (cat, records) = (["cat", "--to"], ["recv", "--trust-uid", "1"]);
@@ -156,9 +142,7 @@ fn no_permission_is_6() {
         &cat,
         &records,
     ] {
-        let told = case
-            .start_with(as_nobody(&case, &[args, &[&shared]].concat()))
-            .wait();
+        let told = case.as_nobody(&[args, &[&shared]].concat()).wait();
         expect(&told, 6, "--trust-uid 0");
     }
     // It may receive, but neither the name nor the segment is its own to remove.
@@ -172,9 +156,7 @@ fn no_permission_is_6() {
     ];
     for (args, code, why) in expected {
         let sender = case.start(&["send", &shared]);
-        let told = case
-            .start_with(as_nobody(&case, &[args, &[&shared]].concat()))
-            .wait();
+        let told = case.as_nobody(&[args, &[&shared]].concat()).wait();
         expect(&told, code, why);
         assert_eq!(sender.wait().code, Some(0));
     }

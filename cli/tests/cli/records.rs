@@ -341,7 +341,10 @@ fn stat_and_ls_show_who_shares_a_ring() {
     let shown = text(&["stat", &ring]);
     assert!(shown.contains("NUMBER  ROLE"), "{shown}");
     assert!(shown.contains("3 of at most 64"), "{shown}");
-    assert!(text(&["ls"]).contains("2 alive"));
+    let list = text(&["ls"]);
+    let line = list.lines().find(|line| line.ends_with(&ring)).unwrap();
+    let cells: Vec<_> = line.split_whitespace().collect();
+    assert_eq!((cells[7], cells[8]), ("1", "2"), "{list}");
 
     drop(pipe);
     assert_eq!(sender.wait().code, Some(0));

@@ -3,10 +3,11 @@
 //! Where it is allowed to (as root), each test gets an IPC namespace of its own: then it can count what stays behind, and
 //! neither sees nor disturbs others. A namespace belongs to a thread, and what the thread starts inherits it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, PipeReader, PipeWriter, Seek, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, PipeReader, PipeWriter, Read, Seek, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -14,7 +15,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::fcntl::OFlag;
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::pty::{Winsize, openpty};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -23,6 +26,9 @@ use serde_json::Value;
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_ringpipe");
 /// When a test is taken to hang. Its processes are killed, and what it finds then fails it.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Whoever this is, it is not root.
+const NOBODY: u32 = 65_534;
 
 type Running = Arc<Mutex<Vec<u32>>>;
 
@@ -87,6 +93,25 @@ impl Case {
         command
     }
 
+    /// Whether the program can be run as somebody who is not root; lets such a one see the test's folder.
+    pub(crate) fn others_may_come(&self) -> bool {
+        fs::set_permissions(self.folder(), Permissions::from_mode(0o755)).unwrap();
+        let mut probe = self.command(&["--version"]);
+        let probe = probe.uid(NOBODY).gid(NOBODY).stdout(Stdio::null()).status();
+        let may = probe.is_ok_and(|status| status.success());
+        if !may {
+            eprintln!("skipped: others may not run the program where it is");
+        }
+        may
+    }
+
+    /// Starts it as somebody who is not root.
+    pub(crate) fn as_nobody(&self, args: &[&str]) -> Process {
+        let mut command = self.command(args);
+        command.uid(NOBODY).gid(NOBODY);
+        self.start_with(command)
+    }
+
     /// A file with that content, open for reading.
     pub(crate) fn input(&self, bytes: &[u8]) -> Stdio {
         let mut file = tempfile::tempfile_in(self.folder.path()).unwrap();
@@ -148,10 +173,18 @@ impl Case {
 
     /// Starts it with its standard output elsewhere.
     pub(crate) fn start_into(&self, args: &[&str], output: Stdio) -> Process {
-        let err_path = self.folder.path().join("err-elsewhere");
-        let mut command = self.command(args);
-        command.stdout(output);
-        command.stderr(File::create(&err_path).unwrap());
+        self.start_at(self.command(args), output)
+    }
+
+    /// The same for a command that has its input already.
+    pub(crate) fn start_at(&self, mut command: Command, output: Stdio) -> Process {
+        let (err, err_path) = tempfile::Builder::new()
+            .prefix("err-elsewhere")
+            .tempfile_in(self.folder.path())
+            .unwrap()
+            .keep()
+            .unwrap();
+        command.stdout(output).stderr(err);
         self.spawn(&mut command, "/dev/null".into(), err_path)
     }
 
@@ -338,4 +371,58 @@ pub(crate) fn fill(pipe: &PipeWriter) {
     let filler = filler.write(true).custom_flags(OFlag::O_NONBLOCK.bits());
     let mut filler = filler.open(path).unwrap();
     while filler.write(&[0; 4096]).is_ok() {}
+}
+
+/// A terminal of 80 columns, as seen by whoever sits at it.
+pub(crate) struct Terminal {
+    master: File,
+    seen: String,
+}
+
+impl Terminal {
+    /// The terminal, and the end for a process.
+    pub(crate) fn new() -> (Self, OwnedFd) {
+        let size = Winsize {
+            ws_row: 24,
+            ws_col: 80,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        let ends = openpty(&size, None).unwrap();
+        for end in [&ends.master, &ends.slave] {
+            // Else processes of other tests hold it open.
+            fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
+        }
+        let terminal = Self {
+            master: File::from(ends.master),
+            seen: String::new(),
+        };
+        (terminal, ends.slave)
+    }
+
+    /// Reads until that was shown; all that was so far.
+    pub(crate) fn until(&mut self, words: &str) -> String {
+        let start = Instant::now();
+        let mut buffer = [0; 4096];
+        while !self.seen.contains(words) {
+            assert!(
+                start.elapsed() < PATIENCE,
+                "no {words:?} in {:?}",
+                self.seen
+            );
+            let mut ready = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut ready, 100_u8).unwrap() == 0 {
+                continue;
+            }
+            // EIO: nobody has the other end any more.
+            let count = self.master.read(&mut buffer).unwrap_or(0);
+            assert!(count > 0, "no {words:?} in {:?}", self.seen);
+            self.seen += &String::from_utf8_lossy(&buffer[..count]);
+        }
+        self.seen.clone()
+    }
+
+    pub(crate) fn types(&mut self, text: &str) {
+        self.master.write_all(text.as_bytes()).unwrap();
+    }
 }

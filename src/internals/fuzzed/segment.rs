@@ -135,8 +135,10 @@ impl<S: Subject> Scene<S> {
     fn open(&mut self) {
         let _ = self.region.header().name();
         let facts = self.region.header().identity.read(self.region.len());
+        let wanted = wanted::<S>();
+        let names = || [self.region.header().type_name.load(), wanted.type_name];
         if let Ok(facts) = facts
-            && compare(&Name::Private, &facts.expected, &wanted::<S>().expected).is_ok()
+            && compare(&Name::Private, &facts.expected, &wanted.expected, names).is_ok()
         {
             let (region, parking) = (Arc::clone(&self.region), Arc::clone(&self.parking));
             let opened = S::open(region, &facts, parking);
