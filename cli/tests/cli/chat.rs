@@ -145,7 +145,10 @@ fn a_killed_host_leaves_the_place_to_the_next() {
     let host = Person::come(&case);
     host.is_told("waiting for somebody");
     host.dies();
-    drop(pair(&case));
+    for person in pair(&case) {
+        person.process.signal(Signal::SIGTERM); // a killed one leaves its semaphores to `gc`
+        person.process.wait();
+    }
 }
 
 #[test]
