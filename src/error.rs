@@ -56,7 +56,7 @@ pub enum Error {
         ours: u64,
     },
     /// What has that name is not a ring.
-    #[error("{name} is not a ring: {why}")]
+    #[error("{name} is not a ring: {why}{}", how_to_remove(name))]
     NotARing {
         /// The name asked for.
         name: Name,
@@ -252,6 +252,15 @@ pub enum Error {
         /// The kernel's answer.
         source: io::Error,
     },
+}
+
+/// How to be rid of a segment that holds no ring.
+fn how_to_remove(name: &Name) -> String {
+    match name {
+        Name::Key(key) => format!("; if nobody needs it, `ipcrm -M {key}` removes it"),
+        Name::Id(id) => format!("; if nobody needs it, `ipcrm -m {id}` removes it"),
+        Name::Path(_) | Name::Private => String::new(),
+    }
 }
 
 const REMOVED: &str = "the ring's semaphores were removed under its users, by `ipcrm` or by \

@@ -21,6 +21,7 @@ use crate::ring::{Parking, Role, Roll, Wake};
 use crate::sys::Errno;
 use crate::sys::sem::{self, SemId, SemOp};
 use crate::sys::shm::ShmId;
+use crate::sys::undo;
 
 const PRODUCERS: u16 = 0;
 const CONSUMERS: u16 = 1;
@@ -29,7 +30,7 @@ const EMPTY: u16 = 3;
 const MARK: u16 = 4;
 const SEGMENT: u16 = 6;
 /// Semaphores in the set of a ring without participants.
-const SET_SIZE: usize = 9;
+pub(crate) const SET_SIZE: usize = 9;
 
 /// "Ri" and "ng": each fits a semaphore, whose values end at 32,767.
 const MARKS: [i16; 2] = [0x5269, 0x6e67];
@@ -110,6 +111,12 @@ impl Semaphores {
         ];
         // As many operations as attaching takes, so that a limit on them shows now.
         sem::semop(id, &ops[ops.len() - operations(participants)..])
+    }
+
+    /// Whether the kernel takes back what a process did to the set that has ended, tried out on a set
+    /// that nobody uses yet. Its values are as before then.
+    pub(crate) fn undo_works(id: SemId) -> Result<bool, Errno> {
+        undo::undo_works(id, FULL)
     }
 
     /// What a marked set says of itself; `None` if it is not a ring's.

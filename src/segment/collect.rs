@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
 use super::rendezvous::{self, Found};
-use super::{Trust, kind, limits, note, open, participants, remove, stat};
+use super::{Trust, kind, leftover, limits, note, open, participants, remove, stat};
 use crate::error::Error;
 use crate::memory::{Facts, Region};
 use crate::name::Name;
@@ -33,7 +33,7 @@ pub enum Garbage {
     Removed(ShmId),
     /// An empty ring that nobody is attached to and no name leads to.
     Nameless(ShmId),
-    /// A semaphore set whose segment is gone.
+    /// A semaphore set whose segment is gone; also one whose creator was killed before it could mark it.
     Semaphores(SemId),
     /// A rendezvous file whose ring is gone.
     StaleName(PathBuf),
@@ -110,7 +110,7 @@ fn sweep(paths: &[PathBuf], dry_run: bool, grace: Option<Duration>) -> Result<Ve
     let sets = proc::sem_ids().map_err(of_list("/proc/sysvipc/sem"))?;
     let mut sets: Vec<_> = sets
         .into_iter()
-        .filter(|set| is_orphan(*set).unwrap_or(false))
+        .filter(|set| is_dead_set(*set))
         .map(Garbage::Semaphores)
         .collect();
     if !dry_run {
@@ -124,7 +124,7 @@ fn sweep(paths: &[PathBuf], dry_run: bool, grace: Option<Duration>) -> Result<Ve
 type Dead = (Garbage, Arc<Region>);
 
 fn dead_segment(id: ShmId, grace: Option<Duration>) -> Option<Dead> {
-    if let Some(region) = remove::half_made(id) {
+    if let Some(region) = remove::never_finished(id) {
         return Some((Garbage::HalfMade(id), Arc::new(region)));
     }
     nameless(id, grace).unwrap_or(None)
@@ -318,6 +318,10 @@ fn is_ours_alone(known: &ShmStat) -> bool {
     maker == proc::effective_uid() && known.uid == maker && known.mode & OTHERS_WRITE == 0
 }
 
+fn is_dead_set(set: SemId) -> bool {
+    is_orphan(set).unwrap_or(false) || leftover::is_blank_set(set).unwrap_or(false)
+}
+
 /// Whether a set is a ring's, nobody is attached by it, and its segment is gone.
 fn is_orphan(set: SemId) -> Result<bool, Errno> {
     let Some(mark) = Semaphores::read_mark(set)? else {
@@ -357,7 +361,7 @@ fn discard(garbage: &Garbage) -> Result<bool, Error> {
     match garbage {
         // Looked at again right before: its id may mean another set by now. What is left between the
         // two calls is that of the last user of a ring: see `last_user`.
-        Garbage::Semaphores(id) if !is_orphan(*id).unwrap_or(false) => Ok(false),
+        Garbage::Semaphores(id) if !is_dead_set(*id) => Ok(false),
         Garbage::HalfMade(id) | Garbage::Removed(id) | Garbage::Nameless(id) => {
             shm::shmctl_rmid(*id)
                 .map(|()| true)

@@ -1,7 +1,9 @@
 //! Making a ring, so that a creator killed at any moment leaves nothing that can be taken for one.
 //!
-//! 1. The segment, and in it at once the magic: from then on a collector knows it for ours.
-//! 2. Its pages, the semaphore set (private, marked with the segment's id), the identity, the access rights.
+//! 1. The segment, and in it at once the magic: from then on a collector knows it for ours. Before, it does by the mode: see
+//!    [`leftover`].
+//! 2. The semaphore set (private, marked with the segment's id), the self-test of SEM_UNDO on it, the pages, the identity,
+//!    the access rights.
 //! 3. The ready word.
 //! 4. The name: a key was there from the beginning, so its openers wait for the ready word; a path is linked into
 //!    place only now; a private ring's segment is marked for removal, so that the kernel frees it with its last user.
@@ -12,7 +14,7 @@ use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::rendezvous::{self, Record};
-use super::{Plan, Segment, limits, note};
+use super::{Plan, Segment, leftover, limits, note};
 use crate::error::Error;
 use crate::memory::{Facts, NAME_MAX, PathScope, Region};
 use crate::name::Name;
@@ -22,12 +24,11 @@ use crate::sys::file::{Folder, Links};
 use crate::sys::key::Key;
 use crate::sys::sem::{self, SemGetFlags, SemId};
 use crate::sys::shm::{self, ShmAtFlags, ShmGetFlags, ShmId};
-use crate::sys::{Errno, Ownership, memory, proc, undo};
+use crate::sys::{Errno, Ownership, memory, proc};
 
 /// Creates a ring that has no name yet, or says that the name is taken.
 pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
     let size = plan.extent()?.size;
-    check_undo()?;
     match name {
         Name::Key(Key::PRIVATE) => Err(super::no_key(name)),
         Name::Key(key) => match make(name, *key, plan, size) {
@@ -71,23 +72,24 @@ fn make(name: &Name, key: Key, plan: &Plan, size: usize) -> Result<Segment, Erro
 
 /// Whether the kernel keeps SEM_UNDO's promise: asked in each process until there is an answer.
 ///
-/// Not under the lock: a child that was forked meanwhile would wait for ever.
-fn check_undo() -> Result<(), Error> {
-    static WORKS: OnceLock<bool> = OnceLock::new();
-    let works = match WORKS.get() {
-        Some(works) => *works,
-        None => {
-            let works = with_room(undo::undo_works).map_err(|errno| match errno {
-                Errno::ENOSPC => limits::of_set(&Name::Private, 1, errno),
-                source => Error::Call {
-                    call: "the self-test of SEM_UNDO",
-                    source,
-                },
-            })?;
-            *WORKS.get_or_init(|| works)
+/// On the ring's own set, which is marked: so a creator killed meanwhile leaves nothing else. The answer "no" is not kept, since
+/// whoever may use the set could have brought it about. Not under the lock: a child that was forked meanwhile would wait for ever.
+fn check_undo(set: SemId) -> Result<(), Error> {
+    static WORKS: OnceLock<()> = OnceLock::new();
+    if WORKS.get().is_some() {
+        return Ok(());
+    }
+    match Semaphores::undo_works(set) {
+        Ok(true) => {
+            WORKS.get_or_init(|| ());
+            Ok(())
         }
-    };
-    if works { Ok(()) } else { Err(Error::NoUndo) }
+        Ok(false) => Err(Error::NoUndo),
+        Err(source) => Err(Error::Call {
+            call: "the self-test of SEM_UNDO",
+            source,
+        }),
+    }
 }
 
 /// Makes an object; what is dead makes room first where a limit is reached.
@@ -101,7 +103,8 @@ fn with_room<T>(make: impl Fn() -> Result<T, Errno>) -> Result<T, Errno> {
 fn new_segment(name: &Name, key: Key, plan: &Plan, size: usize) -> Result<ShmId, Error> {
     let mut flags = ShmGetFlags::CREATE | ShmGetFlags::EXCLUSIVE;
     flags.set(ShmGetFlags::HUGETLB, plan.pages.huge);
-    let made = with_room(|| shm::shmget(key, size, flags, plan.access.mode));
+    let mode = leftover::mode_in_making(plan.access.mode);
+    let made = with_room(|| shm::shmget(key, size, flags, mode));
     made.map_err(|errno| match errno {
         Errno::EEXIST => Error::NameTaken { name: name.clone() },
         _ => limits::of_segment(name, size, plan.pages.huge, errno),
@@ -111,7 +114,8 @@ fn new_segment(name: &Name, key: Key, plan: &Plan, size: usize) -> Result<ShmId,
 fn new_set(name: &Name, plan: &Plan) -> Result<SemId, Error> {
     let flags = SemGetFlags::CREATE | SemGetFlags::EXCLUSIVE;
     let size = set_size(plan.crew.participants);
-    let made = with_room(|| sem::semget(Key::PRIVATE, size, flags, plan.access.mode));
+    let mode = leftover::mode_in_making(plan.access.mode);
+    let made = with_room(|| sem::semget(Key::PRIVATE, size, flags, mode));
     made.map_err(|errno| limits::of_set(name, size, errno))
 }
 
@@ -157,6 +161,7 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
     let participants = plan.crew.participants;
     Semaphores::mark(set, id, participants)
         .map_err(|errno| limits::of_operations(name, operations(participants), errno))?;
+    check_undo(set)?;
     have_pages(&region, id, plan, size)?;
     let facts = describe(plan, size, set)?;
     region.header().identity.fill(&facts);
@@ -164,7 +169,7 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
     let uptime = &region.header().uptime;
     uptime.store(proc::uptime(), Ordering::Relaxed);
     let folder = store_name(&region, name)?;
-    give_away(name, id, set, plan)?;
+    set_access(name, id, set, plan)?;
     if let Name::Path(_) = name {
         // Relaxed: a note, before the ready word.
         let noted = &region.header().control.roster.removed;
@@ -260,11 +265,9 @@ fn store_name(region: &Region, name: &Name) -> Result<Option<Folder>, Error> {
     Ok(Some(folder))
 }
 
-fn give_away(name: &Name, id: ShmId, set: SemId, plan: &Plan) -> Result<(), Error> {
+/// Gives both objects their mode, and their owner if it is to be another.
+fn set_access(name: &Name, id: ShmId, set: SemId, plan: &Plan) -> Result<(), Error> {
     let access = plan.access;
-    if access.uid.is_none() && access.gid.is_none() {
-        return Ok(()); // the mode is set since creation, exactly
-    }
     let own = shm::shmctl_stat(id)
         .map_err(|errno| limits::of_call("shmctl(IPC_STAT)", name, "look at", errno))?;
     let ownership = Ownership {
@@ -272,6 +275,16 @@ fn give_away(name: &Name, id: ShmId, set: SemId, plan: &Plan) -> Result<(), Erro
         gid: access.gid.unwrap_or(own.gid),
         mode: access.mode,
     };
-    let given = shm::shmctl_set(id, ownership).and_then(|()| sem::semctl_set(set, ownership));
-    given.map_err(|errno| limits::of_call("shmctl(IPC_SET)", name, "set the owner of", errno))
+    match shm::shmctl_set(id, ownership).and_then(|()| sem::semctl_set(set, ownership)) {
+        Ok(()) => Ok(()),
+        // A user without a number in its user namespace cannot even name itself. The objects keep the mode that
+        // they were made with, in which nobody may read or write who may not by the ring's own.
+        Err(Errno::EINVAL) if access.uid.is_none() && access.gid.is_none() => Ok(()),
+        Err(errno) => Err(limits::of_call(
+            "shmctl(IPC_SET)",
+            name,
+            "set the mode or owner of",
+            errno,
+        )),
+    }
 }

@@ -5,6 +5,7 @@
 mod collect;
 mod create;
 mod last_user;
+mod leftover;
 mod limits;
 mod open;
 mod participants;

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::rendezvous::{self, Found, Record};
-use super::{Plan, Segment, Trust, kind, limits, remove, stat};
+use super::{Plan, Segment, Trust, kind, leftover, limits, remove, stat};
 use crate::error::Error;
 use crate::memory::{Expected, Facts, Region, Unfit};
 use crate::name::Name;
@@ -184,7 +184,11 @@ fn attach_ready(
         match region.header().identity.read(region.len()) {
             Ok(facts) => return Ok((region, facts)),
             Err(unfit) => {
-                let late = Instant::now() > until || remove::is_abandoned(id, &region);
+                let late = Instant::now() > until || is_abandoned(id, &region, &known);
+                let unfit = match unfit {
+                    Unfit::NotARing if leftover::is_begun(&known, &region) => Unfit::NotReady,
+                    _ => unfit,
+                };
                 refuse(name, unfit, &known, late)?;
             }
         }
@@ -192,6 +196,12 @@ fn attach_ready(
         drop(region);
         thread::sleep(LOOK);
     }
+}
+
+/// Whether nobody will finish an attached segment.
+fn is_abandoned(id: ShmId, region: &Region, known: &ShmStat) -> bool {
+    let blank = leftover::is_begun(known, region) && proc::has_ended(known.cpid);
+    blank || remove::is_abandoned(id, region)
 }
 
 /// Whether an attached segment, `None` if it is too small to be a ring, is the one that a record speaks of.

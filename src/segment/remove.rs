@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::rendezvous::{self, Found, Record};
-use super::{Segment, Trust, limits, note, open, stat};
+use super::{Segment, Trust, leftover, limits, note, open, stat};
 use crate::error::Error;
 use crate::memory::{Facts, Region, Unfit};
 use crate::name::Name;
@@ -82,10 +82,15 @@ fn remove_path(name: &Name, path: &Path, cookie: Option<[u64; 2]>) -> Result<(),
 fn remove_known(name: &Name, id: ShmId) -> Result<(), Error> {
     let doomed = Doomed::attach(name, id)?;
     if doomed.read() == Err(Unfit::NotARing) {
-        return Err(Error::NotARing {
-            name: name.clone(),
-            why: "the segment holds no ring (`ipcrm` removes any)",
-        });
+        drop(doomed);
+        let Some(_attached) = leftover::blank_segment(id) else {
+            return Err(Error::NotARing {
+                name: name.clone(),
+                why: "the segment holds no ring",
+            });
+        };
+        return shm::shmctl_rmid(id)
+            .map_err(|errno| limits::of_call("shmctl(IPC_RMID)", name, "remove", errno));
     }
     doomed.remove(name)
 }
@@ -215,7 +220,7 @@ pub(super) fn clear_half_made(name: &Name, key: Key) -> Result<(), Error> {
     let Ok(id) = open::by_key(name, key) else {
         return Ok(());
     };
-    let Some(attached) = half_made(id) else {
+    let Some(attached) = never_finished(id) else {
         return Ok(());
     };
     let _ = shm::shmctl_rmid(id); // another creator may have been faster
@@ -223,8 +228,12 @@ pub(super) fn clear_half_made(name: &Name, key: Key) -> Result<(), Error> {
     super::collect::make_room().map(drop)
 }
 
-/// The segment, attached, if it is a ring that nobody will finish. Its id is its own while it is attached.
-pub(super) fn half_made(id: ShmId) -> Option<Region> {
+/// The segment, attached, if it was to be a ring, and nobody will finish it. Its id is its own while it is attached.
+pub(super) fn never_finished(id: ShmId) -> Option<Region> {
+    half_made(id).or_else(|| leftover::blank_segment(id))
+}
+
+fn half_made(id: ShmId) -> Option<Region> {
     let known = stat(id).ok()??;
     let attached = open::attach(
         &Name::Id(id),

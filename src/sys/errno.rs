@@ -34,6 +34,8 @@ impl Errno {
     pub const EPERM: Self = Self(libc::EPERM);
     /// Nothing there with this name or key.
     pub const ENOENT: Self = Self(libc::ENOENT);
+    /// No such process.
+    pub const ESRCH: Self = Self(libc::ESRCH);
     /// A signal arrived while the call slept.
     pub const EINTR: Self = Self(libc::EINTR);
     /// No such device or address.
@@ -95,9 +97,10 @@ impl Errno {
     }
 }
 
-const NAMES: [(Errno, &str); 20] = [
+const NAMES: [(Errno, &str); 21] = [
     (Errno::EPERM, "EPERM"),
     (Errno::ENOENT, "ENOENT"),
+    (Errno::ESRCH, "ESRCH"),
     (Errno::EINTR, "EINTR"),
     (Errno::ENXIO, "ENXIO"),
     (Errno::EMFILE, "EMFILE"),

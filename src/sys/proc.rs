@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 
+use super::errno::Errno;
 use super::sem::SemId;
 use super::shm::ShmId;
 
@@ -140,12 +141,37 @@ pub(crate) fn command_of(pid: i32) -> Option<String> {
     Some(String::from_utf8_lossy(&name).trim_end().to_owned())
 }
 
+/// Whether a process has ended, as far as can be told: there is none of that number, or only what
+/// its parent has not reaped.
+pub(crate) fn has_ended(pid: i32) -> bool {
+    if pid <= 0 {
+        return false;
+    }
+    // SAFETY: signal 0 is none; the call checks whether the process exists, and touches no memory.
+    if unsafe { libc::kill(pid, 0) } == -1 {
+        return Errno::last() == Errno::ESRCH;
+    }
+    // A process whose first thread has ended looks like that, too, but has others.
+    let others = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    is_proc_ours() && others == 1 && state_of(pid).is_some_and(|state| "ZX".contains(state))
+}
+
+/// Whether the numbers in /proc are those by which this process knows others.
+fn is_proc_ours() -> bool {
+    let own = fs::read_link("/proc/self");
+    own.is_ok_and(|own| own.as_os_str() == std::process::id().to_string().as_str())
+}
+
+/// The letter for what a process is about, if there is one with this number: see proc(5).
+fn state_of(pid: i32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The state comes behind the name, which is in brackets and may hold anything.
+    stat.rsplit(") ").next()?.chars().next()
+}
+
 /// Whether a process is stopped, by a signal or a debugger.
 pub(crate) fn is_stopped(pid: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The state comes behind the name, which is in brackets and may hold anything.
-    let state = stat.rsplit(") ").next();
-    state.is_some_and(|state| state.starts_with(['T', 't']))
+    state_of(pid).is_some_and(|state| "Tt".contains(state))
 }
 
 #[cfg(test)]
