@@ -264,7 +264,8 @@ fn how_to_remove(name: &Name) -> String {
 }
 
 const REMOVED: &str = "the ring's semaphores were removed under its users, by `ipcrm` or by \
-    systemd-logind's RemoveIPC=yes at a logout; create the ring anew (and set RemoveIPC=no, or run as a \
+    systemd-logind's RemoveIPC=yes at a logout; once nobody has it open any more, create it anew (`create` and \
+    `open_or_create` replace it), or take its name away with `ringpipe rm` at once (and set RemoveIPC=no, or run as a \
     system user)";
 const FORKED: &str = "this handle is another process's, from which this one was forked: take a new one here, from the \
     `Ring` or by opening the stream anew. A pipe's end is inherited, unless there was no participant's number or \

@@ -137,7 +137,12 @@ impl Semaphores {
 
     /// Whether the set is gone, or is not that segment's; not if it cannot be told.
     pub(crate) fn are_lost_to(&self, segment: ShmId) -> bool {
-        match sem::semctl_getall(self.id) {
+        Self::are_lost(self.id, segment)
+    }
+
+    /// The same of the set with that id.
+    pub(crate) fn are_lost(id: SemId, segment: ShmId) -> bool {
+        match sem::semctl_getall(id) {
             Ok(values) => segment_in(&values) != Some(segment),
             Err(errno) => matches!(errno, Errno::EINVAL | Errno::EIDRM),
         }

@@ -20,7 +20,7 @@ use crate::memory::{Facts, NAME_MAX, PathScope, Region};
 use crate::name::Name;
 use crate::parking::{Semaphores, operations, set_size};
 use crate::sync::Ordering;
-use crate::sys::file::{Folder, Links};
+use crate::sys::file::Folder;
 use crate::sys::key::Key;
 use crate::sys::sem::{self, SemGetFlags, SemId};
 use crate::sys::shm::{self, ShmAtFlags, ShmGetFlags, ShmId};
@@ -33,7 +33,7 @@ pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
         Name::Key(Key::PRIVATE) => Err(super::no_key(name)),
         Name::Key(key) => match make(name, *key, plan, size) {
             Err(Error::NameTaken { .. }) => {
-                super::remove::clear_half_made(name, *key)?;
+                super::replace::make_way_for_key(name, *key)?;
                 make(name, *key, plan, size)
             }
             made => made,
@@ -48,7 +48,7 @@ pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
         }
         Name::Path(path) => {
             let path = super::absolute(path)?;
-            super::remove::clear_stale(&path, Links::Follow)?;
+            super::replace::make_way(&path)?;
             let taken = rendezvous::is_taken(&path);
             if taken.map_err(|source| super::of_file(&path, "create", source))? {
                 return Err(Error::NameTaken { name: name.clone() });

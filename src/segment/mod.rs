@@ -11,6 +11,7 @@ mod open;
 mod participants;
 mod remove;
 mod rendezvous;
+mod replace;
 mod survey;
 
 pub use collect::{Garbage, collect};
@@ -19,6 +20,7 @@ pub use survey::{RingState, Side, Status, list};
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Instant;
 
 pub(crate) use crate::memory::kind;
@@ -150,7 +152,7 @@ impl Plan {
 /// How often [`open_or_create`] tries anew when others create and remove at the same time.
 const TRIES: u32 = 100;
 
-/// Opens a ring, or creates it if there is none or a stale name only.
+/// Opens a ring, or creates it if there is none, or only what nobody can ever use.
 ///
 /// Waits for a creator that is at work as long as [`open()`] does, however often it tries.
 pub(crate) fn open_or_create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
@@ -164,18 +166,28 @@ pub(crate) fn open_or_create(name: &Name, plan: &Plan) -> Result<Segment, Error>
     let mut tries = 1..=TRIES;
     loop {
         let missing = match open::open_until(name, plan, until) {
-            Err(
-                error @ (Error::NotFound { .. } | Error::Stale { .. } | Error::NotReady { .. }),
-            ) => error,
+            Err(error) if may_be_replaced(&error) => error,
             opened => return opened,
         };
         match create(name, plan) {
             Err(Error::NameTaken { .. }) if tries.next().is_none() || Instant::now() > until => {
                 return Err(missing);
             }
-            Err(Error::NameTaken { .. }) => {}
+            // Not attached all the time: of several who come at once, one must find that nobody else is.
+            Err(Error::NameTaken { .. }) => thread::sleep(open::LOOK),
             created => return created,
         }
+    }
+}
+
+/// Whether creation may replace what a name leads to.
+fn may_be_replaced(error: &Error) -> bool {
+    match error {
+        Error::NotFound { .. } | Error::Stale { .. } | Error::NotReady { .. } | Error::Removed => {
+            true
+        }
+        Error::Corrupt { field, .. } => *field == open::SEMAPHORES,
+        _ => false,
     }
 }
 

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::rendezvous::{self, Found, Record};
-use super::{Plan, Segment, Trust, kind, leftover, limits, remove, stat};
+use super::{Plan, Segment, Trust, kind, leftover, limits, replace, stat};
 use crate::error::Error;
 use crate::memory::{Expected, Facts, Region, Unfit};
 use crate::name::Name;
@@ -20,7 +20,9 @@ use crate::sys::{Errno, memory, proc};
 /// How long an opener waits for a creator that is at work.
 pub(super) const CREATOR_TIME: Duration = Duration::from_secs(2);
 /// How often it looks.
-const LOOK: Duration = Duration::from_millis(1);
+pub(super) const LOOK: Duration = Duration::from_millis(1);
+/// What is corrupt if the set that the header names is not the ring's.
+pub(super) const SEMAPHORES: &str = "semaphore set";
 /// The ABI version that this crate reads.
 const SUPPORTED: u32 = 1;
 
@@ -68,7 +70,7 @@ fn check_set(segment: &Segment) -> Result<(), Error> {
         }
         Ok(_) => Err(Error::Corrupt {
             name: name.clone(),
-            field: "semaphore set",
+            field: SEMAPHORES,
         }),
         Err(Errno::EINVAL | Errno::EIDRM) => Err(Error::Removed),
         Err(errno) => Err(limits::of_call(
@@ -129,7 +131,7 @@ pub(super) fn read_record(name: &Name, path: &Path) -> Result<Record, Error> {
 fn judge(name: &Name, path: &Path, record: &Record) -> Result<(), Error> {
     let here = |source| super::of_file(path, "compare the system with", source);
     // In this namespace, the segment tells more; but its id may be that of a stranger's by now.
-    if is_of_another_boot(record).map_err(here)? && remove::is_stale(record).map_err(here)? {
+    if is_of_another_boot(record).map_err(here)? && replace::is_stale(record).map_err(here)? {
         return Err(Error::Stale {
             name: name.clone(),
             why: "the system was started anew since it was made",
@@ -201,7 +203,7 @@ fn attach_ready(
 /// Whether nobody will finish an attached segment.
 fn is_abandoned(id: ShmId, region: &Region, known: &ShmStat) -> bool {
     let blank = leftover::is_begun(known, region) && proc::has_ended(known.cpid);
-    blank || remove::is_abandoned(id, region)
+    blank || replace::is_abandoned(id, region)
 }
 
 /// Whether an attached segment, `None` if it is too small to be a ring, is the one that a record speaks of.

@@ -7,16 +7,15 @@
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::rendezvous::{self, Found, Record};
-use super::{Segment, Trust, leftover, limits, note, open, stat};
+use super::rendezvous::{self, Record};
+use super::{Segment, Trust, leftover, limits, note, open, replace};
 use crate::error::Error;
 use crate::memory::{Facts, Region, Unfit};
 use crate::name::Name;
 use crate::sync::Ordering;
 use crate::sys::file::Links;
-use crate::sys::key::Key;
 use crate::sys::shm::{self, ShmAtFlags, ShmId};
-use crate::sys::{Errno, Ownership, proc};
+use crate::sys::{Errno, Ownership};
 
 /// Removes the ring of that name; a stale name is taken away too.
 pub(crate) fn remove(name: &Name) -> Result<(), Error> {
@@ -54,18 +53,18 @@ fn nothing_to_take(name: &Name) -> Error {
 /// another ring on the way.
 fn remove_path(name: &Name, path: &Path, cookie: Option<[u64; 2]>) -> Result<(), Error> {
     let record = match open::read_record(name, path) {
-        Err(Error::Stale { .. }) => return clear_stale(path, Links::Follow),
+        Err(Error::Stale { .. }) => return replace::clear_stale(path, Links::Follow),
         found => found?,
     };
     if cookie.is_some_and(|cookie| cookie != record.cookie) {
         return Err(Error::NotFound { name: name.clone() });
     }
     let doomed = match Doomed::attach(name, record.segment) {
-        Err(Error::Stale { .. }) => return clear_stale(path, Links::Follow),
+        Err(Error::Stale { .. }) => return replace::clear_stale(path, Links::Follow),
         attached => attached?,
     };
     if !open::holds(doomed.region.as_ref(), record.cookie) {
-        return clear_stale(path, Links::Follow);
+        return replace::clear_stale(path, Links::Follow);
     }
     doomed.check_permission(name)?;
     // The note comes after the name: a collector that finds it takes the ring with what is in it. A
@@ -76,6 +75,25 @@ fn remove_path(name: &Name, path: &Path, cookie: Option<[u64; 2]>) -> Result<(),
         return Err(Error::NotFound { name: name.clone() });
     }
     doomed.remove(name)
+}
+
+/// Removes the ring that a record leads to, and the name with it, if nobody can ever use it.
+pub(super) fn remove_useless(name: &Name, path: &Path, record: &Record) -> Result<(), Error> {
+    let Ok(doomed) = Doomed::attach(name, record.segment) else {
+        return Ok(());
+    };
+    let useless = doomed.region.as_ref().is_some_and(|region| {
+        open::holds(Some(region), record.cookie) && replace::is_useless(doomed.id, region)
+    });
+    if !useless {
+        return Ok(());
+    }
+    let noted = || doomed.note_removal();
+    let withdrawn = rendezvous::withdraw(path, record, Links::Follow, noted);
+    if withdrawn.map_err(|source| not_withdrawn(name, path, "replace", source))? {
+        doomed.remove(name)?;
+    }
+    Ok(())
 }
 
 /// Removes a segment that holds a ring, finished or not; refuses any other.
@@ -163,94 +181,14 @@ impl Doomed {
 }
 
 /// Why a name could not be taken away.
-fn not_withdrawn(name: &Name, path: &Path, action: &'static str, source: io::Error) -> Error {
+pub(super) fn not_withdrawn(
+    name: &Name,
+    path: &Path,
+    action: &'static str,
+    source: io::Error,
+) -> Error {
     match source.kind() {
         ErrorKind::WouldBlock => super::of_file(path, "lock", source),
         _ => super::of_guarded_file(name, path, action, source),
     }
-}
-
-/// Takes the name away if it is provably stale: of an earlier boot, or of a segment of this boot and namespace that is gone.
-pub(super) fn clear_stale(path: &Path, links: Links) -> Result<(), Error> {
-    let Ok(Found::Record(record)) = rendezvous::read(path, links) else {
-        return Ok(());
-    };
-    if is_stale(&record).unwrap_or(false) {
-        let name = Name::Path(path.to_owned());
-        rendezvous::withdraw(path, &record, links, || ())
-            .map_err(|source| not_withdrawn(&name, path, "replace the stale name", source))?;
-    }
-    Ok(())
-}
-
-/// Whether nobody can ever open a ring by that record again.
-///
-/// In this namespace the segment says so, whatever the boot id: a container may have one of its
-/// own. In another one the ring may be alive, unless that namespace has ended with another boot.
-pub(super) fn is_stale(record: &Record) -> std::io::Result<bool> {
-    let of_another_boot = open::is_of_another_boot(record)?;
-    if record.namespace != proc::ipc_namespace()? {
-        return Ok(of_another_boot);
-    }
-    let known = match stat(record.segment) {
-        Ok(Some(known)) => known,
-        Ok(None) => return Ok(true),
-        // Not ours to look at. If it is of this boot, it may be the ring.
-        Err(Errno::EACCES) => return Ok(of_another_boot),
-        Err(errno) => return Err(errno.into()),
-    };
-    let name = Name::Id(record.segment);
-    // With another cookie, another segment has taken over the id. With that cookie it is the one, however corrupt, and is
-    // left for people to see.
-    let attached = open::attach(
-        &name,
-        record.segment,
-        &known,
-        ShmAtFlags::READ_ONLY,
-        Trust::Look,
-    );
-    Ok(match attached {
-        Ok(region) => !open::holds(region.as_ref(), record.cookie),
-        Err(_) => of_another_boot, // as above
-    })
-}
-
-/// Removes what a killed creator left under a key, and its semaphores with it.
-pub(super) fn clear_half_made(name: &Name, key: Key) -> Result<(), Error> {
-    let Ok(id) = open::by_key(name, key) else {
-        return Ok(());
-    };
-    let Some(attached) = never_finished(id) else {
-        return Ok(());
-    };
-    let _ = shm::shmctl_rmid(id); // another creator may have been faster
-    drop(attached);
-    super::collect::make_room().map(drop)
-}
-
-/// The segment, attached, if it was to be a ring, and nobody will finish it. Its id is its own while it is attached.
-pub(super) fn never_finished(id: ShmId) -> Option<Region> {
-    half_made(id).or_else(|| leftover::blank_segment(id))
-}
-
-fn half_made(id: ShmId) -> Option<Region> {
-    let known = stat(id).ok()??;
-    let attached = open::attach(
-        &Name::Id(id),
-        id,
-        &known,
-        ShmAtFlags::READ_ONLY,
-        Trust::Look,
-    );
-    attached.ok()?.filter(|region| is_abandoned(id, region))
-}
-
-/// Whether an attached segment is a ring whose creator is gone.
-///
-/// A creator is attached from before it writes the magic until after the ready word. So: the magic seen, then nobody
-/// attached but us, then still not ready, proves that it ended without finishing.
-pub(super) fn is_abandoned(id: ShmId, region: &Region) -> bool {
-    let half_made = || region.header().identity.read(region.len()) == Err(Unfit::NotReady);
-    let alone = || matches!(stat(id), Ok(Some(stat)) if stat.nattch == 1);
-    half_made() && alone() && half_made()
 }

@@ -35,6 +35,7 @@ impl Piece {
             Garbage::HalfMade(id) => ("half made", Some(id.raw()), None),
             Garbage::Nameless(id) => ("nameless", Some(id.raw()), None),
             Garbage::Removed(id) => ("removed", Some(id.raw()), None),
+            Garbage::Broken(id) => ("broken", Some(id.raw()), None),
             Garbage::Semaphores(id) => ("semaphores", Some(id.raw()), None),
             Garbage::StaleName(path) => ("stale name", None, Some(path.display().to_string())),
             _ => ("unknown", None, None),

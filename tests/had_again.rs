@@ -1,0 +1,125 @@
+//! Names that can be had again: of rings whose semaphores are gone.
+//!
+//! Every test is in a process and an IPC namespace of its own.
+#![allow(missing_docs)]
+
+mod common;
+
+use std::path::PathBuf;
+
+use common::apart::{apart, segments, sets};
+use common::{Shared, forked};
+use ringpipe::spsc::Ring;
+use ringpipe::sysv::{self, Key, SemId, ShmId};
+use ringpipe::{Error, Garbage, Name};
+
+const KEY: Key = Key::new(0x6b65_7932);
+
+/// A folder, and a path in it for a ring.
+fn folder_and_path() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ring");
+    (folder, path)
+}
+
+fn id_of(ring: &Ring<u64>) -> ShmId {
+    ring.status().unwrap().unwrap().id
+}
+
+fn set_of(ring: &Ring<u64>) -> SemId {
+    ring.status().unwrap().unwrap().set.unwrap()
+}
+
+fn assert_nothing_left() {
+    assert_eq!((segments(), sets()), (vec![], vec![]));
+}
+
+/// The error, which must be of that variant.
+macro_rules! refused {
+    ($result:expr, $variant:ident) => {
+        match $result {
+            Err(error @ Error::$variant { .. }) => error,
+            other => panic!("not {}: {other:?}", stringify!($variant)),
+        }
+    };
+}
+
+/// The segments of the rings that some processes get which do `work` at once, and keep them until all have theirs.
+fn at_once(work: impl Fn() -> Ring<u64>) -> Vec<u64> {
+    const PROCESSES: u64 = 6;
+    let shared = Shared::new();
+    let children: Vec<_> = (2..2 + PROCESSES)
+        .map(|index| {
+            forked(|| {
+                shared.add(0);
+                shared.until(0, PROCESSES);
+                let ring = work();
+                shared.set(index as usize, u64::from(id_of(&ring).raw().unsigned_abs()));
+                shared.add(1);
+                shared.until(1, PROCESSES);
+            })
+        })
+        .collect();
+    children.into_iter().for_each(common::Child::join);
+    (2..2 + PROCESSES)
+        .map(|index| shared.get(index as usize))
+        .collect()
+}
+
+#[test]
+fn a_ring_whose_semaphores_are_gone_is_had_again_when_nobody_has_it() {
+    apart(|| {
+        let (folder, path) = folder_and_path();
+        let folders = [folder.path().to_owned()];
+        for name in [Name::from(&path), KEY.into()] {
+            let leave = |item| {
+                let ring = Ring::<u64>::create(&name, 4).unwrap();
+                if item {
+                    ring.producer().unwrap().push(1).unwrap();
+                }
+                sysv::semctl_rmid(set_of(&ring)).unwrap();
+                ring
+            };
+            let ring = leave(true);
+            let error = refused!(Ring::<u64>::open(&name), Removed);
+            assert!(error.to_string().contains("open_or_create"), "{error}");
+            refused!(Ring::<u64>::open_or_create(&name, 4), Removed);
+            refused!(Ring::<u64>::create(&name, 4), NameTaken);
+            assert_eq!(ringpipe::collect(&folders, false).unwrap(), []);
+            drop(ring);
+            // With an item in it, no collector takes it; but nobody can ever have that.
+            assert_eq!(ringpipe::collect(&folders, false).unwrap(), []);
+            let ring = Ring::<u64>::open_or_create(&name, 4).unwrap();
+            ring.producer().unwrap().push(2).unwrap();
+            assert_eq!(ring.consumer().unwrap().pop(), Ok(2));
+            drop(ring);
+            ringpipe::remove(&name).unwrap();
+            drop(leave(true));
+            drop(Ring::<u64>::create(&name, 4).unwrap());
+            ringpipe::remove(&name).unwrap();
+            drop(leave(true));
+            ringpipe::remove(&name).unwrap();
+            let id = id_of(&leave(false));
+            let found = ringpipe::collect(&folders, false).unwrap();
+            assert_eq!(found.last(), Some(&Garbage::Broken(id)));
+            assert!(!path.exists());
+            assert_nothing_left();
+        }
+    });
+}
+
+#[test]
+fn of_many_who_replace_a_ring_without_semaphores_all_have_the_same() {
+    apart(|| {
+        let (_folder, path) = folder_and_path();
+        for name in [Name::from(&path), KEY.into()] {
+            let ring = Ring::<u64>::create(&name, 4).unwrap();
+            sysv::semctl_rmid(set_of(&ring)).unwrap();
+            drop(ring);
+            let mut ids = at_once(|| Ring::open_or_create(&name, 4).unwrap());
+            ids.dedup();
+            assert_eq!(ids.len(), 1);
+            ringpipe::remove(&name).unwrap();
+        }
+    });
+}
