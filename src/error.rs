@@ -65,7 +65,7 @@ pub enum Error {
     },
     /// The ring's creator has not finished it: it is slow, stopped, or was killed.
     #[error(
-        "{name} is half made: its creator, process {creator}, has not finished it; if it is stopped, continue it \
+        "{name} is still being made: its creator, process {creator}, has not finished it; if it is stopped, continue it \
          (`kill -CONT {creator}`) or end it; once it is gone, create the ring anew, which replaces what it left"
     )]
     NotReady {

@@ -1,15 +1,22 @@
-//! Names that can be had again: of rings whose semaphores are gone.
+//! Names that can be had again: of rings that nobody finished, and of rings whose semaphores are gone; and what several
+//! who come at once take and find.
 //!
 //! Every test is in a process and an IPC namespace of its own.
 #![allow(missing_docs)]
 
 mod common;
 
+use std::fs;
+use std::mem::forget;
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 use common::apart::{apart, segments, sets};
+use common::raw::Raw;
+use common::steps::Stepped;
 use common::{Shared, forked};
-use ringpipe::spsc::Ring;
+use ringpipe::spsc::{Options, Ring};
 use ringpipe::sysv::{self, Key, SemId, ShmId};
 use ringpipe::{Error, Garbage, Name};
 
@@ -119,6 +126,121 @@ fn of_many_who_replace_a_ring_without_semaphores_all_have_the_same() {
             let mut ids = at_once(|| Ring::open_or_create(&name, 4).unwrap());
             ids.dedup();
             assert_eq!(ids.len(), 1);
+            ringpipe::remove(&name).unwrap();
+        }
+    });
+}
+
+/// Under a path, too, there may be a ring that is still being made: its name is decided before its memory is had.
+#[test]
+fn a_path_whose_creator_was_killed_making_pages_is_had_again() {
+    apart(|| {
+        let (folder, path) = folder_and_path();
+        let leave = || {
+            let made = Options::new().capacity(1 << 17);
+            let mut creator = Stepped::new(|| forget(made.create::<u64>(&path).unwrap()));
+            while !path.exists() {
+                assert!(creator.step());
+            }
+        };
+        leave();
+        refused!(Ring::<u64>::open(&path), NotReady);
+        Ring::<u64>::open_or_create(&path, 4).unwrap();
+        ringpipe::remove(&path).unwrap();
+        leave();
+        Ring::<u64>::create(&path, 4).unwrap();
+        ringpipe::remove(&path).unwrap();
+        leave();
+        ringpipe::remove(&path).unwrap();
+        leave();
+        let folders = [folder.path().to_owned()];
+        let found = ringpipe::collect(&folders, false).unwrap();
+        assert!(
+            matches!(
+                found[..],
+                [
+                    Garbage::StaleName(_),
+                    Garbage::HalfMade(_),
+                    Garbage::Semaphores(_),
+                ]
+            ),
+            "{found:?}"
+        );
+        assert!(!path.exists());
+        assert_nothing_left();
+    });
+}
+
+/// What all segments of this namespace have in memory, in bytes.
+fn resident() -> u64 {
+    let list = fs::read_to_string("/proc/sysvipc/shm").unwrap();
+    let bytes =
+        |line: &str| -> Option<u64> { line.split_ascii_whitespace().nth_back(1)?.parse().ok() };
+    list.lines().skip(1).filter_map(bytes).sum()
+}
+
+#[test]
+fn of_many_who_create_at_once_one_takes_memory() {
+    const SIZE: u64 = 64 << 20;
+    apart(|| {
+        let (_folder, path) = folder_and_path();
+        for _ in 0..3 {
+            let shared = Shared::new();
+            let starters: Vec<_> = (0..4)
+                .map(|_| {
+                    forked(|| {
+                        shared.add(0);
+                        shared.until(1, 1);
+                        drop(Ring::<u8>::open_or_create(&path, SIZE as usize).unwrap());
+                        shared.add(2);
+                    })
+                })
+                .collect();
+            shared.until(0, 4);
+            shared.set(1, 1);
+            let mut peak = 0;
+            while shared.get(2) < 4 {
+                peak = peak.max(resident());
+            }
+            starters.into_iter().for_each(common::Child::join);
+            assert!(peak < SIZE + SIZE / 4, "{peak} bytes at a time");
+            ringpipe::remove(&path).unwrap();
+        }
+        assert_nothing_left();
+    });
+}
+
+#[test]
+fn openers_wait_while_the_creator_makes_pages() {
+    apart(|| {
+        let (_folder, path) = folder_and_path();
+        for name in [Name::from(&path), KEY.into()] {
+            let shared = Shared::new();
+            let creator = forked(|| {
+                // As while it makes its pages, which may take long.
+                let made = Options::new().capacity(1 << 17).prefault(false);
+                let ring = made.create::<u64>(&name).unwrap();
+                let raw = Raw::attach(id_of(&ring));
+                let ready = raw.number(92, 4);
+                raw.set(92, 4, 0);
+                shared.set(0, 1);
+                thread::sleep(Duration::from_secs(3));
+                raw.set(92, 4, ready);
+                shared.until(1, 2);
+            });
+            shared.until(0, 1);
+            let openers = [
+                forked(|| {
+                    Ring::<u64>::open(&name).unwrap();
+                    shared.add(1);
+                }),
+                forked(|| {
+                    Ring::<u64>::open_or_create(&name, 4).unwrap();
+                    shared.add(1);
+                }),
+            ];
+            openers.into_iter().for_each(common::Child::join);
+            creator.join();
             ringpipe::remove(&name).unwrap();
         }
     });

@@ -201,8 +201,6 @@ fn judge(
         (_, Way::Leads) => None,
         // Noted when the name was gone: the removal was meant, items or not.
         (note::REMOVED, _) => Some(Garbage::Removed(id)),
-        // Noted until right before it gets a file.
-        (note::UNNAMED, _) if empty => Some(Garbage::HalfMade(id)),
         (_, Way::None) if empty => Some(Garbage::Nameless(id)),
         (_, Way::Elsewhere) if empty && is_unused(region, facts, grace) => {
             Some(Garbage::Nameless(id))

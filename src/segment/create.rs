@@ -2,25 +2,27 @@
 //!
 //! 1. The segment, and in it at once the magic: from then on a collector knows it for ours. Before, it does by the mode: see
 //!    [`leftover`].
-//! 2. The semaphore set (private, marked with the segment's id), the self-test of SEM_UNDO on it, the pages, the identity,
-//!    the access rights.
-//! 3. The ready word.
-//! 4. The name: a key was there from the beginning, so its openers wait for the ready word; a path is linked into
-//!    place only now; a private ring's segment is marked for removal, so that the kernel frees it with its last user.
+//! 2. The semaphore set (private, marked with the segment's id), the self-test of SEM_UNDO on it, the identity, the access
+//!    rights.
+//! 3. The name, if it is a path: a key was there from the beginning. Of several creators, one gets the name, and the others end
+//!    here.
+//! 4. The pages, which may take long, and be more than there are for two rings.
+//! 5. The ready word, for which openers wait. A private ring's segment is marked for removal, so that the kernel frees it with
+//!    its last user.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::rendezvous::{self, Record};
-use super::{Plan, Segment, leftover, limits, note};
+use super::{Plan, Segment, leftover, limits};
 use crate::error::Error;
 use crate::memory::{Facts, NAME_MAX, PathScope, Region};
 use crate::name::Name;
 use crate::parking::{Semaphores, operations, set_size};
 use crate::sync::Ordering;
-use crate::sys::file::Folder;
+use crate::sys::file::{Folder, Links};
 use crate::sys::key::Key;
 use crate::sys::sem::{self, SemGetFlags, SemId};
 use crate::sys::shm::{self, ShmAtFlags, ShmGetFlags, ShmId};
@@ -127,17 +129,25 @@ fn collect_some() -> bool {
 struct Unfinished {
     segment: ShmId,
     set: Option<SemId>,
+    name: Option<(PathBuf, Record)>,
 }
 
 impl Unfinished {
     fn new(segment: ShmId) -> Self {
-        Self { segment, set: None }
+        Self {
+            segment,
+            set: None,
+            name: None,
+        }
     }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
         // Errors: somebody else removed them first, and a drop has nobody to tell of anything else.
+        if let Some((path, record)) = &self.name {
+            let _ = rendezvous::withdraw(path, record, Links::Refuse, || ());
+        }
         let _ = shm::shmctl_rmid(self.segment);
         if let Some(set) = self.set {
             let _ = sem::semctl_rmid(set);
@@ -162,7 +172,6 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
     Semaphores::mark(set, id, participants)
         .map_err(|errno| limits::of_operations(name, operations(participants), errno))?;
     check_undo(set)?;
-    have_pages(&region, id, plan, size)?;
     let facts = describe(plan, size, set)?;
     region.header().identity.fill(&facts);
     // Relaxed: a note, before the ready word.
@@ -170,38 +179,25 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
     uptime.store(proc::uptime(), Ordering::Relaxed);
     let folder = store_name(&region, name)?;
     set_access(name, id, set, plan)?;
-    if let Name::Path(_) = name {
-        // Relaxed: a note, before the ready word.
-        let noted = &region.header().control.roster.removed;
-        noted.store(note::UNNAMED, Ordering::Relaxed);
-    }
-    region.header().identity.finish();
     if let (Name::Path(path), Some(folder)) = (name, folder) {
         let record = Record::here(id, facts.cookie)
             .map_err(|source| super::of_file(path, "describe the ring for", source))?;
-        if !publish(&region, &folder, path, &record, plan)? {
+        if !publish(&folder, path, &record, plan)? {
             return Err(Error::NameTaken { name: name.clone() });
         }
+        made.name = Some((path.clone(), record));
     }
+    have_pages(&region, id, plan, size)?;
+    region.header().identity.finish();
     core::mem::forget(made);
     let region = super::last_user::with_set_removal(region, id, size, proc::effective_uid());
     Ok(Segment::of_region(name.clone(), id, facts, region))
 }
 
-/// Gives the finished ring its name; `false` if the name is taken.
-fn publish(
-    region: &Region,
-    folder: &Folder,
-    path: &Path,
-    record: &Record,
-    plan: &Plan,
-) -> Result<bool, Error> {
+/// Gives the ring its name; `false` if the name is taken.
+fn publish(folder: &Folder, path: &Path, record: &Record, plan: &Plan) -> Result<bool, Error> {
     let name = path.file_name().unwrap_or_default();
-    // Relaxed: a note. Before the file has a name, so that a ring whose note says that it has none
-    // has no file that somebody may have renamed since.
-    let noted = &region.header().control.roster.removed;
-    let begin = || noted.store(note::NAMED, Ordering::Relaxed);
-    rendezvous::publish(folder, name, record, &plan.access, begin)
+    rendezvous::publish(folder, name, record, &plan.access)
         .map_err(|source| super::of_file(path, "create", source))
 }
 

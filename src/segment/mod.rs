@@ -4,6 +4,7 @@
 
 mod collect;
 mod create;
+mod creator_wait;
 mod last_user;
 mod leftover;
 mod limits;
@@ -21,7 +22,6 @@ pub use survey::{RingState, Side, Status, list};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Instant;
 
 pub(crate) use crate::memory::kind;
 pub(crate) use create::create;
@@ -42,12 +42,8 @@ use crate::sys::{Errno, proc};
 
 /// What the header's `removed` says.
 mod note {
-    /// A file with its record may exist. A key's ring and a private one never had another note.
-    pub(super) const NAMED: u32 = 0;
     /// The name was taken away, by somebody who meant to remove the ring.
     pub(super) const REMOVED: u32 = 1;
-    /// The creator has not begun to give it a name: no file leads to it.
-    pub(super) const UNNAMED: u32 = 2;
 }
 
 /// Who may use a ring. Set explicitly: System V objects know no umask.
@@ -154,7 +150,7 @@ const TRIES: u32 = 100;
 
 /// Opens a ring, or creates it if there is none, or only what nobody can ever use.
 ///
-/// Waits for a creator that is at work as long as [`open()`] does, however often it tries.
+/// Waits for creators as long as [`open()`] does, however often it tries.
 pub(crate) fn open_or_create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
     let plan = &Plan {
         // A stream that nobody has open holds nothing, and the next caller makes it anew: no harm
@@ -162,19 +158,19 @@ pub(crate) fn open_or_create(name: &Name, plan: &Plan) -> Result<Segment, Error>
         allow_rmid_forced: plan.allow_rmid_forced || plan.expected.kind == kind::STREAM,
         ..*plan
     };
-    let until = Instant::now() + open::CREATOR_TIME;
+    let mut wait = creator_wait::CreatorWait::new();
     let mut tries = 1..=TRIES;
     loop {
-        let missing = match open::open_until(name, plan, until) {
+        let missing = match open::open_within(name, plan, &mut wait) {
             Err(error) if may_be_replaced(&error) => error,
             opened => return opened,
         };
         match create(name, plan) {
-            Err(Error::NameTaken { .. }) if tries.next().is_none() || Instant::now() > until => {
+            Err(Error::NameTaken { .. }) if tries.next().is_none() || wait.is_over() => {
                 return Err(missing);
             }
             // Not attached all the time: of several who come at once, one must find that nobody else is.
-            Err(Error::NameTaken { .. }) => thread::sleep(open::LOOK),
+            Err(Error::NameTaken { .. }) => thread::sleep(creator_wait::LOOK),
             created => return created,
         }
     }

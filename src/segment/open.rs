@@ -3,8 +3,8 @@
 use std::io;
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
 
+use super::creator_wait::CreatorWait;
 use super::rendezvous::{self, Found, Record};
 use super::{Plan, Segment, Trust, kind, leftover, limits, replace, stat};
 use crate::error::Error;
@@ -17,10 +17,6 @@ use crate::sys::sem::SemId;
 use crate::sys::shm::{self, Mapping, ShmAtFlags, ShmGetFlags, ShmId, ShmStat};
 use crate::sys::{Errno, memory, proc};
 
-/// How long an opener waits for a creator that is at work.
-pub(super) const CREATOR_TIME: Duration = Duration::from_secs(2);
-/// How often it looks.
-pub(super) const LOOK: Duration = Duration::from_millis(1);
 /// What is corrupt if the set that the header names is not the ring's.
 pub(super) const SEMAPHORES: &str = "semaphore set";
 /// The ABI version that this crate reads.
@@ -28,28 +24,32 @@ const SUPPORTED: u32 = 1;
 
 /// Opens the ring of that name, whatever its items are: to use it, or only to look at it.
 pub(crate) fn probe(name: &Name, trust: Trust, flags: ShmAtFlags) -> Result<Segment, Error> {
-    probe_until(name, trust, flags, Instant::now() + CREATOR_TIME)
+    probe_within(name, trust, flags, &mut CreatorWait::new())
 }
 
-fn probe_until(
+fn probe_within(
     name: &Name,
     trust: Trust,
     flags: ShmAtFlags,
-    until: Instant,
+    wait: &mut CreatorWait,
 ) -> Result<Segment, Error> {
     let (name, id, cookie) = find(name)?;
-    let (region, facts) = attach_ready(&name, id, cookie, trust, flags, until)?;
+    let (region, facts) = attach_ready(&name, id, cookie, trust, flags, wait)?;
     Ok(Segment::of_region(name, id, facts, region))
 }
 
 /// Opens the ring of that name, if it is made for such items, and by somebody who is trusted.
 pub(crate) fn open(name: &Name, plan: &Plan) -> Result<Segment, Error> {
-    open_until(name, plan, Instant::now() + CREATOR_TIME)
+    open_within(name, plan, &mut CreatorWait::new())
 }
 
-/// The same; waits for its creator until then at most.
-pub(super) fn open_until(name: &Name, plan: &Plan, until: Instant) -> Result<Segment, Error> {
-    let segment = probe_until(name, plan.trust, ShmAtFlags::empty(), until)?;
+/// The same, as part of a longer wait.
+pub(super) fn open_within(
+    name: &Name,
+    plan: &Plan,
+    wait: &mut CreatorWait,
+) -> Result<Segment, Error> {
+    let segment = probe_within(name, plan.trust, ShmAtFlags::empty(), wait)?;
     compare(&segment.name, &segment.facts.expected, &plan.expected)?;
     check_set(&segment)?;
     Ok(segment)
@@ -164,7 +164,7 @@ fn attach_ready(
     cookie: Option<[u64; 2]>,
     trust: Trust,
     flags: ShmAtFlags,
-    until: Instant,
+    wait: &mut CreatorWait,
 ) -> Result<(Region, Facts), Error> {
     loop {
         let known = account(name, id)?;
@@ -186,17 +186,20 @@ fn attach_ready(
         match region.header().identity.read(region.len()) {
             Ok(facts) => return Ok((region, facts)),
             Err(unfit) => {
-                let late = Instant::now() > until || is_abandoned(id, &region, &known);
                 let unfit = match unfit {
                     Unfit::NotARing if leftover::is_begun(&known, &region) => Unfit::NotReady,
                     _ => unfit,
+                };
+                let late = match unfit {
+                    Unfit::NotReady => wait.is_over_for(id) || is_abandoned(id, &region, &known),
+                    _ => wait.is_over(),
                 };
                 refuse(name, unfit, &known, late)?;
             }
         }
         // Not attached between two looks: of several openers that wait, each can find itself alone.
         drop(region);
-        thread::sleep(LOOK);
+        thread::sleep(wait.pause());
     }
 }
 
@@ -278,10 +281,13 @@ fn check_pages(name: &Name, mapping: &Mapping, len: usize) -> Result<(), Error> 
 /// What is wrong with the memory, unless it may yet become a ring.
 fn refuse(name: &Name, unfit: Unfit, known: &ShmStat, late: bool) -> Result<(), Error> {
     let name = name.clone();
-    // Only a key's openers can come before the creator is done; elsewhere a name means that it is.
-    let early = matches!(name, Name::Key(_)) && !late;
+    // By a key or path, an opener may come before the creator is done; by a key, before it has begun.
+    match (unfit, &name) {
+        (Unfit::NotReady, Name::Key(_) | Name::Path(_)) if !late => return Ok(()),
+        (Unfit::NotARing, Name::Key(_)) if !late => return Ok(()),
+        _ => {}
+    }
     match unfit {
-        Unfit::NotReady | Unfit::NotARing if early => Ok(()),
         Unfit::NotReady => Err(Error::NotReady {
             name,
             creator: known.cpid,

@@ -166,6 +166,12 @@ impl Doomed {
             Err(errno) => return Err(limits::of_call("shmctl(IPC_RMID)", name, "remove", errno)),
         }
         self.note_removal();
+        let unfinished = self.read() == Err(Unfit::NotReady);
+        drop(self);
+        if unfinished {
+            // It may not say yet which semaphores are its own; but those say whose they are.
+            let _ = super::collect::make_room();
+        }
         Ok(())
     }
 

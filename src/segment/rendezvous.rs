@@ -1,7 +1,8 @@
 //! The rendezvous file: what a path leads to.
 //!
 //! Five lines of text that name the segment and what it must hold to be the right one. The file is complete before it
-//! has a name (it is linked into place), so nobody ever reads half of one, and two creators cannot both win.
+//! has a name (it is linked into place), so nobody ever reads half of one, and two creators cannot both win. The ring may still be
+//! in the making then: its ready word tells.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
@@ -132,26 +133,20 @@ fn read_file(file: &File) -> io::Result<Found> {
 
 /// Gives a finished record a name in a folder. `Ok(false)` when something has that name.
 ///
-/// The folder is held, so that the file is made and linked in one and the same. `begin` is called
-/// before anything can lead to the ring.
+/// The folder is held, so that the file is made and linked in one and the same.
 pub(crate) fn publish(
     folder: &Folder,
     name: &OsStr,
     record: &Record,
     access: &Access,
-    begin: impl FnOnce(),
 ) -> io::Result<bool> {
     let linked = match folder.open_unnamed() {
         Ok(unnamed) => {
             write_record(&unnamed, record, access)?;
-            begin();
             folder.link_unnamed(&unnamed, name)
         }
         // Some file systems have no unnamed files. What else is wrong with the folder, this finds out too.
-        Err(_) => {
-            begin();
-            link_temporary(folder, name, record, access)?
-        }
+        Err(_) => link_temporary(folder, name, record, access)?,
     };
     match linked {
         Ok(()) => Ok(true),
@@ -299,7 +294,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ring");
         let held = Folder::hold(folder.path()).unwrap();
-        let publish = || publish(&held, OsStr::new("ring"), &record(), &access(), || ());
+        let publish = || publish(&held, OsStr::new("ring"), &record(), &access());
         assert!(publish().unwrap());
         assert!(!publish().unwrap());
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o640);

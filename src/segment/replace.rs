@@ -111,11 +111,15 @@ pub(super) fn is_useless(id: ShmId, region: &Region) -> bool {
 /// Whether an attached segment is a ring whose creator is gone.
 ///
 /// A creator is attached from before it writes the magic until after the ready word. So: the magic seen, then nobody
-/// attached but us, then still not ready, proves that it ended without finishing.
+/// attached but us, or no process of the creator's number left, then still not ready, proves that it ended without finishing.
 pub(super) fn is_abandoned(id: ShmId, region: &Region) -> bool {
     let half_made = || region.header().identity.read(region.len()) == Err(Unfit::NotReady);
-    let alone = || matches!(stat(id), Ok(Some(stat)) if stat.nattch == 1);
-    half_made() && alone() && half_made()
+    let gone = || {
+        stat(id).is_ok_and(|stat| {
+            stat.is_some_and(|stat| stat.nattch == 1 || proc::has_ended(stat.cpid))
+        })
+    };
+    half_made() && gone() && half_made()
 }
 
 /// Whether an attached segment is a ring of this user's whose semaphores are gone, and that nobody else is attached to.

@@ -74,6 +74,24 @@ pub(crate) fn sem_ids() -> io::Result<Vec<SemId>> {
     second_column("/proc/sysvipc/sem").map(|ids| ids.into_iter().map(SemId::from_raw).collect())
 }
 
+/// How many bytes of a segment are in memory or swapped out; `None` if it is gone.
+pub(crate) fn bytes_had(id: ShmId) -> io::Result<Option<u64>> {
+    const TABLE: &str = "/proc/sysvipc/shm";
+    let table = fs::read_to_string(TABLE)?;
+    let row = table.lines().skip(1).find_map(|line| {
+        let columns: Vec<_> = line.split_ascii_whitespace().collect();
+        let is_its = columns.get(1).and_then(|own| own.parse().ok()) == Some(id.raw());
+        is_its.then_some(columns)
+    });
+    // The last two columns.
+    let Some([.., resident, swapped]) = row.as_deref() else {
+        return Ok(None);
+    };
+    Ok(Some(
+        parse::<u64>(resident, TABLE)? + parse::<u64>(swapped, TABLE)?,
+    ))
+}
+
 /// The identifiers in a table of /proc/sysvipc: one heading, then one object a line, key first.
 fn second_column(path: &str) -> io::Result<Vec<i32>> {
     let table = fs::read_to_string(path)?;
