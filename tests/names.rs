@@ -1350,3 +1350,25 @@ fn clear_sets() {
         let _ = sysv::semctl_rmid(SemId::from_raw(set));
     }
 }
+
+#[test]
+fn an_empty_file_is_waited_for_a_little() {
+    apart(|| {
+        let (_folder, path) = folder_and_path();
+        let ring = Ring::<u64>::create(&path, 4).unwrap();
+        let record = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        // As where a file can only be made under its name.
+        fs::write(&path, "").unwrap();
+        let error = refused!(Ring::<u64>::open(&path), NotARing);
+        assert!(error.to_string().contains("`rm`"), "{error}");
+        let mut opener = Stepped::new(|| drop(Ring::<u64>::open(&path).unwrap()));
+        while opener.call() != Some(libc::SYS_clock_nanosleep) {
+            assert!(opener.step());
+        }
+        fs::write(&path, record).unwrap();
+        opener.finish();
+        drop(ring);
+        ringpipe::remove(&path).unwrap();
+    });
+}

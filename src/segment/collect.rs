@@ -367,7 +367,7 @@ fn stale_names(paths: &[PathBuf]) -> Result<Vec<Garbage>, Error> {
 fn is_stale_name(path: &Path) -> io::Result<bool> {
     match rendezvous::read(path, Links::Refuse)? {
         Found::Record(record) => replace::is_stale(&record),
-        Found::Nothing | Found::Foreign => Ok(false),
+        Found::Nothing | Found::Foreign | Found::Empty => Ok(false),
     }
 }
 

@@ -197,7 +197,7 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
 /// Gives the ring its name; `false` if the name is taken.
 fn publish(folder: &Folder, path: &Path, record: &Record, plan: &Plan) -> Result<bool, Error> {
     let name = path.file_name().unwrap_or_default();
-    rendezvous::publish(folder, name, record, &plan.access)
+    super::publish::publish(folder, name, record, &plan.access)
         .map_err(|source| super::of_file(path, "create", source))
 }
 

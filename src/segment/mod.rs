@@ -10,6 +10,7 @@ mod leftover;
 mod limits;
 mod open;
 mod participants;
+mod publish;
 mod remove;
 mod rendezvous;
 mod replace;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::thread;
 
-use super::creator_wait::CreatorWait;
+use super::creator_wait::{CreatorWait, LOOK};
 use super::rendezvous::{self, Found, Record};
 use super::{Plan, Segment, Trust, kind, leftover, limits, replace, stat};
 use crate::error::Error;
@@ -111,9 +111,7 @@ pub(super) fn by_key(name: &Name, key: Key) -> Result<ShmId, Error> {
 
 /// The record under `path`, if it is of this boot and this namespace.
 pub(super) fn read_record(name: &Name, path: &Path) -> Result<Record, Error> {
-    let found = rendezvous::read(path, Links::Follow)
-        .map_err(|source| super::of_guarded_file(name, path, "open", source))?;
-    let record = match found {
+    let record = match read_written(name, path)? {
         Found::Nothing => return Err(Error::NotFound { name: name.clone() }),
         Found::Foreign => {
             return Err(Error::NotARing {
@@ -121,10 +119,30 @@ pub(super) fn read_record(name: &Name, path: &Path) -> Result<Record, Error> {
                 why: "the file was not made by ringpipe",
             });
         }
+        Found::Empty => {
+            return Err(Error::NotARing {
+                name: name.clone(),
+                why: "the file is empty; if its creator was killed before it wrote it, or nobody needs it, remove it with `rm`",
+            });
+        }
         Found::Record(record) => record,
     };
     judge(name, path, &record)?;
     Ok(record)
+}
+
+/// What is under `path`; waits a little for who is about to write it.
+fn read_written(name: &Name, path: &Path) -> Result<Found, Error> {
+    const LOOKS: u32 = 100;
+    let mut looks = 1..=LOOKS;
+    loop {
+        let found = rendezvous::read(path, Links::Follow)
+            .map_err(|source| super::of_guarded_file(name, path, "open", source))?;
+        if !matches!(found, Found::Empty) || looks.next().is_none() {
+            return Ok(found);
+        }
+        thread::sleep(LOOK);
+    }
 }
 
 /// Whether the record's ids can mean anything here and now.

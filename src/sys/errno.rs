@@ -42,6 +42,8 @@ impl Errno {
     pub const ENXIO: Self = Self(libc::ENXIO);
     /// As many files as there may be are open.
     pub const EMFILE: Self = Self(libc::EMFILE);
+    /// A file has as many names as it may have.
+    pub const EMLINK: Self = Self(libc::EMLINK);
     /// Nobody reads the other end.
     pub const EPIPE: Self = Self(libc::EPIPE);
     /// The time is over.
@@ -97,13 +99,14 @@ impl Errno {
     }
 }
 
-const NAMES: [(Errno, &str); 21] = [
+const NAMES: [(Errno, &str); 22] = [
     (Errno::EPERM, "EPERM"),
     (Errno::ENOENT, "ENOENT"),
     (Errno::ESRCH, "ESRCH"),
     (Errno::EINTR, "EINTR"),
     (Errno::ENXIO, "ENXIO"),
     (Errno::EMFILE, "EMFILE"),
+    (Errno::EMLINK, "EMLINK"),
     (Errno::EPIPE, "EPIPE"),
     (Errno::ETIMEDOUT, "ETIMEDOUT"),
     (Errno::E2BIG, "E2BIG"),
