@@ -45,7 +45,9 @@ pub enum Error {
     /// The ring lives in another IPC namespace, usually another container.
     #[error(
         "{name} belongs to IPC namespace {theirs}, and this process is in {ours}: \
-         start both sides in one namespace (containers: share it, e.g. with `--ipc`); if that one has ended, remove the file"
+         start both sides in one namespace (containers: share it, e.g. with `--ipc`); if that one has ended ({}), take the name \
+         away with `ringpipe rm --other-namespace {name}`, or replace it (`Options::replace_other_namespace`, \
+         `--replace-other-namespace`)", who_is_there(*alive)
     )]
     OtherNamespace {
         /// The name asked for.
@@ -54,6 +56,8 @@ pub enum Error {
         theirs: u64,
         /// Inode of this process's namespace.
         ours: u64,
+        /// Whether a process is in the ring's namespace that this one can see. If not, it may be alive all the same.
+        alive: bool,
     },
     /// What has that name is not a ring.
     #[error("{name} is not a ring: {why}{}", how_to_remove(name))]
@@ -252,6 +256,14 @@ pub enum Error {
         /// The kernel's answer.
         source: io::Error,
     },
+}
+
+fn who_is_there(alive: bool) -> &'static str {
+    if alive {
+        "it has not: processes of it are alive"
+    } else {
+        "no process of it can be seen from here"
+    }
 }
 
 /// How to be rid of a segment that holds no ring.

@@ -16,6 +16,8 @@ use common::apart::{apart, segments, sets};
 use common::raw::Raw;
 use common::steps::Stepped;
 use common::{Shared, forked};
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::Uid;
 use ringpipe::spsc::{Options, Ring};
 use ringpipe::sysv::{self, Key, SemId, ShmId};
 use ringpipe::{Error, Garbage, Name};
@@ -243,5 +245,74 @@ fn openers_wait_while_the_creator_makes_pages() {
             creator.join();
             ringpipe::remove(&name).unwrap();
         }
+    });
+}
+
+/// Leaves a ring's file behind, and says which IPC namespace it was made in; that has ended.
+fn leave_by_another_namespace(path: &PathBuf) {
+    forked(|| {
+        unshare(CloneFlags::CLONE_NEWIPC).unwrap();
+        forget(Ring::<u64>::create(path, 4).unwrap());
+    })
+    .join();
+}
+
+#[test]
+fn a_name_of_a_namespace_that_has_ended_is_had_again() {
+    apart(|| {
+        let (_folder, path) = folder_and_path();
+        if !Uid::effective().is_root() {
+            return;
+        }
+        let replacing = Options::new().capacity(4).replace_other_namespace(true);
+        for _ in 0..40 {
+            leave_by_another_namespace(&path);
+            let error = refused!(Ring::<u64>::open_or_create(&path, 4), OtherNamespace);
+            let text = error.to_string();
+            for part in [
+                "no process of it can be seen",
+                &format!("`ringpipe rm --other-namespace {}`", path.display()),
+                "Options::replace_other_namespace",
+            ] {
+                assert!(text.contains(part), "{text}");
+            }
+            replacing.open_or_create::<u64>(&path).unwrap();
+            let own = refused!(ringpipe::remove_other_namespace(&path), BadName);
+            assert!(own.to_string().contains("this IPC namespace"), "{own}");
+            ringpipe::remove(&path).unwrap();
+        }
+        leave_by_another_namespace(&path);
+        replacing.create::<u64>(&path).unwrap();
+        ringpipe::remove(&path).unwrap();
+        leave_by_another_namespace(&path);
+        ringpipe::remove_other_namespace(&path).unwrap();
+        assert!(!path.exists());
+        assert_nothing_left();
+    });
+}
+
+#[test]
+fn a_name_of_a_namespace_that_lives_is_told_so() {
+    apart(|| {
+        let (_folder, path) = folder_and_path();
+        if !Uid::effective().is_root() {
+            return;
+        }
+        let shared = Shared::new();
+        let other = forked(|| {
+            unshare(CloneFlags::CLONE_NEWIPC).unwrap();
+            let ring = Ring::<u64>::create(&path, 4).unwrap();
+            shared.set(0, 1);
+            shared.until(0, 2);
+            ring.producer().unwrap().push(1).unwrap();
+            assert_eq!(ring.len(), 1);
+        });
+        shared.until(0, 1);
+        let error = refused!(Ring::<u64>::open(&path), OtherNamespace).to_string();
+        assert!(error.contains("processes of it are alive"), "{error}");
+        // Asked for explicitly, the name goes, and nothing else.
+        ringpipe::remove_other_namespace(&path).unwrap();
+        shared.set(0, 2);
+        other.join();
     });
 }

@@ -50,7 +50,7 @@ pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
         }
         Name::Path(path) => {
             let path = super::absolute(path)?;
-            super::replace::make_way(&path)?;
+            super::replace::make_way(&path, plan.replace_other_namespace)?;
             let taken = rendezvous::is_taken(&path);
             if taken.map_err(|source| super::of_file(&path, "create", source))? {
                 return Err(Error::NameTaken { name: name.clone() });

@@ -30,6 +30,7 @@ pub(crate) use create::create;
 pub(crate) use open::compare;
 pub(crate) use open::open;
 pub(crate) use remove::{remove, remove_itself};
+pub(crate) use replace::remove_other_namespace;
 pub(crate) use survey::status;
 
 use crate::error::Error;
@@ -125,6 +126,8 @@ pub(crate) struct Plan {
     pub(crate) pages: Pages,
     /// Make a named ring also where the kernel frees it when nobody is attached.
     pub(crate) allow_rmid_forced: bool,
+    /// Replace a name that leads into another IPC namespace, alive or not.
+    pub(crate) replace_other_namespace: bool,
 }
 
 impl Plan {
@@ -163,7 +166,7 @@ pub(crate) fn open_or_create(name: &Name, plan: &Plan) -> Result<Segment, Error>
     let mut tries = 1..=TRIES;
     loop {
         let missing = match open::open_within(name, plan, &mut wait) {
-            Err(error) if may_be_replaced(&error) => error,
+            Err(error) if may_be_replaced(&error, plan) => error,
             opened => return opened,
         };
         match create(name, plan) {
@@ -178,11 +181,12 @@ pub(crate) fn open_or_create(name: &Name, plan: &Plan) -> Result<Segment, Error>
 }
 
 /// Whether creation may replace what a name leads to.
-fn may_be_replaced(error: &Error) -> bool {
+fn may_be_replaced(error: &Error, plan: &Plan) -> bool {
     match error {
         Error::NotFound { .. } | Error::Stale { .. } | Error::NotReady { .. } | Error::Removed => {
             true
         }
+        Error::OtherNamespace { .. } => plan.replace_other_namespace,
         Error::Corrupt { field, .. } => *field == open::SEMAPHORES,
         _ => false,
     }

@@ -161,6 +161,7 @@ fn judge(name: &Name, path: &Path, record: &Record) -> Result<(), Error> {
             name: name.clone(),
             theirs: record.namespace,
             ours,
+            alive: proc::is_namespace_alive(record.namespace),
         });
     }
     Ok(())

@@ -21,25 +21,53 @@ pub(super) fn clear_stale(path: &Path, links: Links) -> Result<(), Error> {
         return Ok(());
     };
     if is_stale(&record).unwrap_or(false) {
-        let name = Name::Path(path.to_owned());
-        rendezvous::withdraw(path, &record, links, || ()).map_err(|source| {
-            remove::not_withdrawn(&name, path, "replace the stale name", source)
-        })?;
+        withdraw(&Name::Path(path.to_owned()), path, &record, links)?;
     }
     Ok(())
 }
 
-/// Takes away what a path leads to that a new ring is to have, if nobody can ever use it.
-pub(super) fn make_way(path: &Path) -> Result<(), Error> {
+/// Takes away what a path leads to that a new ring is to have, if nobody can ever use it; with `other_namespace`, also a name
+/// that leads into another IPC namespace.
+pub(super) fn make_way(path: &Path, other_namespace: bool) -> Result<(), Error> {
     clear_stale(path, Links::Follow)?;
-    match rendezvous::read(path, Links::Follow) {
-        Ok(Found::Record(record))
-            if proc::ipc_namespace().is_ok_and(|own| own == record.namespace) =>
-        {
-            remove::remove_useless(&Name::Path(path.to_owned()), path, &record)
-        }
-        _ => Ok(()),
+    let (Ok(Found::Record(record)), Ok(own)) =
+        (rendezvous::read(path, Links::Follow), proc::ipc_namespace())
+    else {
+        return Ok(());
+    };
+    let name = Name::Path(path.to_owned());
+    if record.namespace == own {
+        return remove::remove_useless(&name, path, &record);
     }
+    if other_namespace {
+        withdraw(&name, path, &record, Links::Follow)?;
+    }
+    Ok(())
+}
+
+/// Takes away a name that leads into another IPC namespace, and nothing else: what is there cannot be reached from here.
+pub(crate) fn remove_other_namespace(name: &Name) -> Result<(), Error> {
+    let bad = |why| Error::BadName {
+        name: name.to_string(),
+        why,
+    };
+    let Name::Path(path) = name else {
+        return Err(bad("only a path can lead into another IPC namespace"));
+    };
+    let path = super::absolute(path)?;
+    match open::read_record(name, &path) {
+        Err(Error::Stale { .. } | Error::OtherNamespace { .. }) => make_way(&path, true),
+        Err(error) => Err(error),
+        Ok(_) => Err(bad(
+            "its ring is of this IPC namespace; remove it without that flag",
+        )),
+    }
+}
+
+fn withdraw(name: &Name, path: &Path, record: &Record, links: Links) -> Result<(), Error> {
+    rendezvous::withdraw(path, record, links, || ())
+        .map(drop)
+        .map_err(|source| remove::not_withdrawn(name, path, "replace the name", source))
 }
 
 /// Whether nobody can ever open a ring by that record again.

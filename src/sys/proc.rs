@@ -15,6 +15,17 @@ pub(crate) fn ipc_namespace() -> io::Result<u64> {
     fs::metadata("/proc/thread-self/ns/ipc").map(|file| file.ino())
 }
 
+/// Whether a process that this one can see, and look at, is in the IPC namespace with that inode.
+pub(crate) fn is_namespace_alive(inode: u64) -> bool {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit())
+        .any(|entry| {
+            let namespace = fs::metadata(entry.path().join("ns/ipc"));
+            namespace.is_ok_and(|file| file.ino() == inode)
+        })
+}
+
 /// The inode of the mount namespace this thread is in: a path means something only inside it.
 pub(crate) fn mount_namespace() -> io::Result<u64> {
     fs::metadata("/proc/thread-self/ns/mnt").map(|file| file.ino())

@@ -9,7 +9,11 @@ use crate::text::{print, print_json, printable};
 
 /// Runs `ringpipe rm`: tries every name, and ends as the first failure says.
 pub(crate) fn rm(order: &Rm) -> Result<(), Failure> {
-    crate::exit::all(order.names.iter().map(ringpipe::remove))
+    let names = order.names.iter();
+    if order.other_namespace {
+        return crate::exit::all(names.map(ringpipe::remove_other_namespace));
+    }
+    crate::exit::all(names.map(ringpipe::remove))
 }
 
 /// What `ringpipe gc --json` prints.
