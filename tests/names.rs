@@ -156,6 +156,44 @@ fn a_private_ring_ends_with_its_last_user_even_if_killed() {
 }
 
 #[test]
+fn the_set_of_a_private_ring_that_nobody_dropped_is_collected() {
+    static KEPT: std::sync::OnceLock<Ring<u64>> = std::sync::OnceLock::new();
+    apart(|| {
+        let private = || Ring::<u64>::private(4).unwrap();
+        let ways: [&dyn Fn(); 3] = [
+            &|| {
+                let _ring = private();
+                std::process::exit(0);
+            },
+            &|| {
+                KEPT.get_or_init(private);
+            },
+            &|| {
+                // The parent drops it while its child still has it.
+                let ring = private();
+                let shared = Shared::new();
+                let child = forked(|| {
+                    forget(ring.clone());
+                    shared.until(0, 1);
+                    std::process::exit(0);
+                });
+                drop(ring);
+                shared.set(0, 1);
+                child.join();
+            },
+        ];
+        for way in ways {
+            forked(way).join();
+            assert_eq!((segments().len(), sets().len()), (0, 1));
+            let set = SemId::from_raw(sets()[0]);
+            let found = ringpipe::collect(&[], false).unwrap();
+            assert_eq!(found, [Garbage::Semaphores(set)]);
+            assert_nothing_left();
+        }
+    });
+}
+
+#[test]
 fn names_are_read_as_they_are_shown() {
     let names = [
         Name::from("/tmp/x"),
