@@ -45,7 +45,9 @@ pub enum Error {
     /// The ring lives in another IPC namespace, usually another container.
     #[error(
         "{name} belongs to IPC namespace {theirs}, and this process is in {ours}: \
-         start both sides in one namespace (containers: share it, e.g. with `--ipc`); if that one has ended, remove the file"
+         start both sides in one namespace (containers: share it, e.g. with `--ipc`); if that one has ended ({}), take the name \
+         away with `ringpipe rm --other-namespace {name}`, or replace it (`Options::replace_other_namespace`, \
+         `--replace-other-namespace`)", who_is_there(*alive)
     )]
     OtherNamespace {
         /// The name asked for.
@@ -54,9 +56,11 @@ pub enum Error {
         theirs: u64,
         /// Inode of this process's namespace.
         ours: u64,
+        /// Whether a process is in the ring's namespace that this one can see. If not, it may be alive all the same.
+        alive: bool,
     },
     /// What has that name is not a ring.
-    #[error("{name} is not a ring: {why}; take another name (`ringpipe ls` shows what there is)")]
+    #[error("{name} is not a ring: {why}{}", how_to_remove(name))]
     NotARing {
         /// The name asked for.
         name: Name,
@@ -65,7 +69,7 @@ pub enum Error {
     },
     /// The ring's creator has not finished it: it is slow, stopped, or was killed.
     #[error(
-        "{name} is half made: its creator{} has not finished it; if it is stopped, continue it{} or end it; once it is \
+        "{name} is still being made: its creator{} has not finished it; if it is stopped, continue it{} or end it; once it is \
          gone, create the ring anew, which replaces what it left",
         number(*creator, ", process ", ","),
         number(*creator, " (`kill -CONT ", "`)")
@@ -250,8 +254,26 @@ pub enum Error {
     },
 }
 
+fn who_is_there(alive: bool) -> &'static str {
+    if alive {
+        "it has not: processes of it are alive"
+    } else {
+        "no process of it can be seen from here"
+    }
+}
+
+/// How to be rid of a segment that holds no ring.
+fn how_to_remove(name: &Name) -> String {
+    match name {
+        Name::Key(key) => format!("; if nobody needs it, `ipcrm -M {key}` removes it"),
+        Name::Id(id) => format!("; if nobody needs it, `ipcrm -m {id}` removes it"),
+        Name::Path(_) | Name::Private => String::new(),
+    }
+}
+
 const REMOVED: &str = "the ring's semaphores were removed under its users, by `ipcrm` or by \
-    systemd-logind's RemoveIPC=yes at a logout; create the ring anew (and set RemoveIPC=no, or run as a \
+    systemd-logind's RemoveIPC=yes at a logout; once nobody has it open any more, create it anew (`create` and \
+    `open_or_create` replace it), or take its name away with `ringpipe rm` at once (and set RemoveIPC=no, or run as a \
     system user)";
 const FORKED: &str = "this handle is another process's, from which this one was forked: take a new one here, from the \
     `Ring` or by opening the stream anew. A pipe's end is inherited, unless there was no participant's number or \

@@ -99,6 +99,20 @@ pub fn remove(name: impl Into<Name>) -> Result<(), Error> {
     segment::remove(&name.into())
 }
 
+/// Takes away a path that leads into another IPC namespace, usually another container's, and touches no ring.
+///
+/// What is in that namespace cannot be reached from this one. If it has ended, its rings are gone, and the path leads nowhere. If
+/// not, they stay, without a name: see [`Error::OtherNamespace`].
+///
+/// # Errors
+///
+/// [`Error::BadName`] when the name is no path or leads to a ring of this namespace; [`Error::NotFound`], [`Error::NotARing`],
+/// [`Error::PermissionDenied`].
+#[cfg(not(loom))]
+pub fn remove_other_namespace(name: impl Into<Name>) -> Result<(), Error> {
+    segment::remove_other_namespace(&name.into())
+}
+
 /// What can be seen of a ring from outside, whatever its kind and items.
 ///
 /// # Errors

@@ -58,6 +58,7 @@ pub struct Options<K> {
     trust: Trust,
     pages: Pages,
     allow_rmid_forced: bool,
+    replace_other_namespace: bool,
     kind: PhantomData<K>,
 }
 
@@ -71,6 +72,7 @@ impl<K: RingKind> fmt::Debug for Options<K> {
             .field("trust", &self.trust)
             .field("pages", &self.pages)
             .field("allow_rmid_forced", &self.allow_rmid_forced)
+            .field("replace_other_namespace", &self.replace_other_namespace)
             .finish()
     }
 }
@@ -104,6 +106,7 @@ impl<K: RingKind> Options<K> {
                 huge: false,
             },
             allow_rmid_forced: false,
+            replace_other_namespace: false,
             kind: PhantomData,
         }
     }
@@ -219,6 +222,29 @@ impl<K: RingKind> Options<K> {
         self
     }
 
+    /// Whether a path that leads into another IPC namespace is given to a new ring. Of use to
+    /// creators only.
+    ///
+    /// Such a path is refused with [`Error::OtherNamespace`] otherwise, since nobody can tell in
+    /// general whether that namespace has ended. If it has, as after a container's restart with the
+    /// file on a volume, this is the way back, and nothing is lost. If it has not, those who have
+    /// the old ring open go on with it, and who opens the path in that namespace does not find it.
+    ///
+    /// ```
+    /// use ringpipe::spsc::Options;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("ticks");
+    /// let options = Options::new().replace_other_namespace(true);
+    /// let ring = options.open_or_create::<u64>(&path)?;
+    /// # ringpipe::remove(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn replace_other_namespace(mut self, replace: bool) -> Self {
+        self.replace_other_namespace = replace;
+        self
+    }
+
     pub(crate) fn create_segment<T: Item>(&self, name: &Name) -> Result<Segment, Error> {
         segment::create(name, &self.plan::<T>())
     }
@@ -270,6 +296,7 @@ impl<K: RingKind> Options<K> {
             trust: self.trust,
             pages: self.pages,
             allow_rmid_forced: self.allow_rmid_forced,
+            replace_other_namespace: self.replace_other_namespace,
         }
     }
 }

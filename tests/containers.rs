@@ -146,7 +146,10 @@ fn assert_elsewhere(path: &Path) {
     refused!(Ring::<u64>::open(path), OtherNamespace);
     refused!(ringpipe::remove(path), OtherNamespace);
     let error = refused!(Ring::<u64>::open_or_create(path, 4), OtherNamespace);
-    assert!(error.to_string().contains("remove the file"), "{error}");
+    assert!(
+        error.to_string().contains("rm --other-namespace"),
+        "{error}"
+    );
     assert_eq!(
         (fs::read(path).unwrap(), fs::metadata(path).unwrap().ino()),
         before

@@ -93,7 +93,6 @@ fn a_segment_more_than_shmmni_is_refused() {
 fn a_set_more_than_semmni_is_refused_and_its_segment_taken_back() {
     limited("kernel.sem", "32000 1024000000 500 2", || {
         let kept = Ring::<u64>::private(1).unwrap();
-        // One set is left for the self-test, and none for the ring.
         let other = sysv::semget(Key::PRIVATE, 1, sysv::SemGetFlags::CREATE, 0o600).unwrap();
         let at = "32000 1024000000 500 2";
         let made = Ring::private(1);
@@ -147,7 +146,7 @@ fn fewer_operations_than_attaching_takes_are_refused_at_creation() {
 }
 
 #[test]
-fn a_failed_self_test_is_no_answer_for_ever() {
+fn a_refused_set_is_no_answer_for_ever() {
     limited("kernel.sem", "32000 1024000000 500 0", || {
         let at = "32000 1024000000 500 0";
         assert_limit(Ring::private(1), "kernel.sem", at, "sysctl -w kernel.sem=");
@@ -161,7 +160,7 @@ fn a_failed_self_test_is_no_answer_for_ever() {
 fn a_name_is_not_given_to_what_could_not_be_made() {
     limited("kernel.sem", "32000 1024000000 500 1", || {
         let kept = Ring::<u64>::private(1);
-        assert!(kept.is_ok(), "the set of the self-test is gone by then");
+        assert!(kept.is_ok(), "the self-test takes no set of its own");
         let folder = tempfile::tempdir().unwrap();
         let key = Name::Key(Key::new(7));
         for name in [Name::from(folder.path().join("ring")), key] {
@@ -298,12 +297,11 @@ fn a_dead_ring_makes_room_for_a_segment() {
 }
 
 #[test]
-fn a_dead_ring_makes_room_for_semaphores_and_for_the_self_test() {
+fn a_dead_ring_makes_room_for_semaphores() {
     limited("kernel.sem", "32000 1024000000 500 1", || {
         let folder = tempfile::tempdir().unwrap();
         leave_a_dead_ring(folder.path());
         assert_eq!(sets().len(), 1);
-        // This process has created nothing yet, so its self-test needs room first.
         let ring = Ring::<u64>::create(folder.path().join("ring"), 1).unwrap();
         assert_eq!((segments().len(), sets().len()), (1, 1));
         ringpipe::remove(ring.name().unwrap()).unwrap();

@@ -156,6 +156,44 @@ fn a_private_ring_ends_with_its_last_user_even_if_killed() {
 }
 
 #[test]
+fn the_set_of_a_private_ring_that_nobody_dropped_is_collected() {
+    static KEPT: std::sync::OnceLock<Ring<u64>> = std::sync::OnceLock::new();
+    apart(|| {
+        let private = || Ring::<u64>::private(4).unwrap();
+        let ways: [&dyn Fn(); 3] = [
+            &|| {
+                let _ring = private();
+                std::process::exit(0);
+            },
+            &|| {
+                KEPT.get_or_init(private);
+            },
+            &|| {
+                // The parent drops it while its child still has it.
+                let ring = private();
+                let shared = Shared::new();
+                let child = forked(|| {
+                    forget(ring.clone());
+                    shared.until(0, 1);
+                    std::process::exit(0);
+                });
+                drop(ring);
+                shared.set(0, 1);
+                child.join();
+            },
+        ];
+        for way in ways {
+            forked(way).join();
+            assert_eq!((segments().len(), sets().len()), (0, 1));
+            let set = SemId::from_raw(sets()[0]);
+            let found = ringpipe::collect(&[], false).unwrap();
+            assert_eq!(found, [Garbage::Semaphores(set)]);
+            assert_nothing_left();
+        }
+    });
+}
+
+#[test]
 fn names_are_read_as_they_are_shown() {
     let names = [
         Name::from("/tmp/x"),
@@ -845,10 +883,6 @@ fn rings_that_come_and_go_under_one_name_leave_nothing() {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trace {
     Nothing,
-    /// A segment in which nothing is written.
-    EmptySegment,
-    /// A set in which nothing is written.
-    EmptySet,
     /// An empty ring whose file is not there; for all that is known, it was renamed a moment ago.
     Nameless,
 }
@@ -857,19 +891,6 @@ enum Trace {
 fn clear_trace() -> Trace {
     match (&segments()[..], &sets()[..]) {
         ([], []) => Trace::Nothing,
-        ([segment], []) => {
-            let id = ShmId::from_raw(*segment);
-            assert!(Raw::attach(id).page().iter().all(|byte| *byte == 0));
-            sysv::shmctl_rmid(id).unwrap();
-            Trace::EmptySegment
-        }
-        ([], [set]) => {
-            let id = SemId::from_raw(*set);
-            let values = sysv::semctl_getall(id).unwrap();
-            assert!(values.iter().all(|value| *value == 0), "{values:?}");
-            sysv::semctl_rmid(id).unwrap();
-            Trace::EmptySet
-        }
         ([segment], [set]) => {
             let id = ShmId::from_raw(*segment);
             let status = ringpipe::status(id).unwrap();
@@ -884,32 +905,11 @@ fn clear_trace() -> Trace {
     }
 }
 
-/// What a creator leaves that is killed ever later: for a while an empty segment, for a while an empty set.
-const TRACES: [Trace; 5] = [
-    Trace::Nothing,
-    Trace::EmptySegment,
-    Trace::Nothing,
-    Trace::EmptySet,
-    Trace::Nothing,
-];
-
-/// The same by a path: also, when it is about to link its file, a ring whose file is not there.
-const TRACES_OF_PATH: [Trace; 7] = [
-    Trace::Nothing,
-    Trace::EmptySegment,
-    Trace::Nothing,
-    Trace::EmptySet,
-    Trace::Nothing,
-    Trace::Nameless,
-    Trace::Nothing,
-];
-
 #[test]
 fn a_creator_killed_anywhere_leaves_a_path_that_can_be_had() {
     apart(|| {
         let (folder, path) = folder_and_path();
         let folders = [folder.path().to_owned()];
-        let mut traces = Vec::new();
         let (mut unnamed, mut named) = (0, 0);
         killed_everywhere(
             || forget(Ring::<u64>::create(&path, 4).unwrap()),
@@ -931,30 +931,23 @@ fn a_creator_killed_anywhere_leaves_a_path_that_can_be_had() {
                 ringpipe::remove(&path).unwrap();
                 ringpipe::collect(&folders, false).unwrap();
                 assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-                traces.push(clear_trace());
+                assert_nothing_left();
             },
         );
-        let nameless = traces.iter().filter(|trace| **trace == Trace::Nameless);
-        assert_eq!(nameless.count(), 1, "at one moment alone");
-        traces.dedup();
-        assert_eq!(traces, TRACES_OF_PATH);
         assert!(unnamed > 20 && named > 0, "{unnamed} {named}");
     });
 }
 
 #[test]
-fn a_private_creator_killed_anywhere_leaves_at_most_one_empty_object() {
+fn a_private_creator_killed_anywhere_leaves_nothing() {
     apart(|| {
-        let mut traces = Vec::new();
         killed_everywhere(
             || forget(Ring::<u64>::private(4).unwrap()),
             |_| {
                 ringpipe::collect(&[], false).unwrap();
-                traces.push(clear_trace());
+                assert_nothing_left();
             },
         );
-        traces.dedup();
-        assert_eq!(traces, TRACES);
     });
 }
 
@@ -980,9 +973,8 @@ fn under_key() -> UnderKey {
 }
 
 #[test]
-fn a_creator_killed_anywhere_leaves_a_key_that_can_be_had_but_for_one_moment() {
+fn a_creator_killed_anywhere_leaves_a_key_that_can_be_had() {
     apart(|| {
-        let mut traces = Vec::new();
         let mut states = Vec::new();
         let mut options = Options::new();
         let root = Uid::effective().is_root();
@@ -993,14 +985,12 @@ fn a_creator_killed_anywhere_leaves_a_key_that_can_be_had_but_for_one_moment() {
             || forget(options.create::<u64>(KEY).unwrap()),
             |halts| {
                 let state = under_key();
-                // Who finds an empty segment waits for its creator, so once is enough.
-                let wait = states.last() != Some(&UnderKey::Empty);
                 states.push(state);
                 match state {
                     UnderKey::Nothing => drop(refused!(Ring::<u64>::open(KEY), NotFound)),
-                    UnderKey::Empty if wait => drop(refused!(Ring::<u64>::open(KEY), NotARing)),
-                    UnderKey::Empty => {}
-                    UnderKey::HalfMade => drop(refused!(Ring::<u64>::open(KEY), NotReady)),
+                    UnderKey::Empty | UnderKey::HalfMade => {
+                        drop(refused!(Ring::<u64>::open(KEY), NotReady));
+                    }
                     UnderKey::Ready => {
                         let ring = Ring::<u64>::open(KEY).unwrap();
                         let owner = ring.status().unwrap().unwrap().uid;
@@ -1008,25 +998,22 @@ fn a_creator_killed_anywhere_leaves_a_key_that_can_be_had_but_for_one_moment() {
                     }
                 }
                 // Halts are at the beginning and the end of a call in turn.
-                let made = if halts / 2 % 2 == 0 || state == UnderKey::Empty {
+                let made = if halts / 2 % 2 == 0 {
                     Ring::<u64>::create(KEY, 4)
                 } else {
                     Ring::<u64>::open_or_create(KEY, 4)
                 };
                 match (state, made) {
-                    (UnderKey::Empty, made) => drop(refused!(made, NameTaken)),
                     (UnderKey::Ready, Err(Error::NameTaken { .. })) | (_, Ok(_)) => {
                         ringpipe::remove(KEY).unwrap();
                     }
                     (state, Err(error)) => panic!("{state:?}: {error:?}"),
                 }
                 ringpipe::collect(&[], false).unwrap();
-                traces.push(clear_trace());
+                assert_nothing_left();
             },
         );
-        traces.dedup();
         states.dedup();
-        assert_eq!(traces, TRACES);
         let expected = [
             UnderKey::Nothing,
             UnderKey::Empty,
@@ -1034,6 +1021,66 @@ fn a_creator_killed_anywhere_leaves_a_key_that_can_be_had_but_for_one_moment() {
             UnderKey::Ready,
         ];
         assert_eq!(states, expected);
+    });
+}
+
+/// Leaves a segment under the key in which nothing is written yet.
+fn leave_empty() -> ShmId {
+    let mut creator = Stepped::new(|| forget(Ring::<u64>::create(KEY, 4).unwrap()));
+    while under_key() != UnderKey::Empty {
+        assert!(creator.step());
+    }
+    sysv::shmget(KEY, 0, ShmGetFlags::empty(), 0).unwrap()
+}
+
+#[test]
+fn a_key_whose_creator_had_not_begun_is_had_again() {
+    apart(|| {
+        leave_empty();
+        Ring::<u64>::open_or_create(KEY, 4).unwrap();
+        ringpipe::remove(KEY).unwrap();
+        leave_empty();
+        Ring::<u64>::create(KEY, 4).unwrap();
+        ringpipe::remove(KEY).unwrap();
+        leave_empty();
+        ringpipe::remove(KEY).unwrap();
+        let garbage = Garbage::HalfMade(leave_empty());
+        assert_eq!(ringpipe::collect(&[], false).unwrap(), [garbage]);
+        assert_nothing_left();
+    });
+}
+
+#[test]
+fn an_empty_segment_stays_while_its_creator_lives() {
+    apart(|| {
+        let mut creator = Stepped::new(|| forget(Ring::<u64>::create(KEY, 4).unwrap()));
+        while under_key() != UnderKey::Empty {
+            assert!(creator.step());
+        }
+        assert_eq!(ringpipe::collect(&[], false).unwrap(), []);
+        refused!(Ring::<u64>::create(KEY, 4), NameTaken);
+        refused!(ringpipe::remove(KEY), NotARing);
+        creator.finish();
+        ringpipe::remove(KEY).unwrap();
+        ringpipe::collect(&[], false).unwrap();
+        assert_nothing_left();
+    });
+}
+
+#[test]
+fn a_strangers_segment_under_the_key_is_told_with_the_way_out() {
+    apart(|| {
+        sysv::shmget(KEY, 4096, ShmGetFlags::CREATE, 0o600).unwrap();
+        let error = refused!(Ring::<u64>::open_or_create(KEY, 4), NotARing).to_string();
+        let (_, way_out) = error.split_once('`').unwrap();
+        let way_out = way_out.split_once('`').unwrap().0;
+        let status = std::process::Command::new("sh")
+            .args(["-c", way_out])
+            .status();
+        assert!(status.unwrap().success(), "{way_out}");
+        Ring::<u64>::open_or_create(KEY, 4).unwrap();
+        ringpipe::remove(KEY).unwrap();
+        assert_nothing_left();
     });
 }
 
@@ -1340,4 +1387,26 @@ fn clear_sets() {
     for set in sets() {
         let _ = sysv::semctl_rmid(SemId::from_raw(set));
     }
+}
+
+#[test]
+fn an_empty_file_is_waited_for_a_little() {
+    apart(|| {
+        let (_folder, path) = folder_and_path();
+        let ring = Ring::<u64>::create(&path, 4).unwrap();
+        let record = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        // As where a file can only be made under its name.
+        fs::write(&path, "").unwrap();
+        let error = refused!(Ring::<u64>::open(&path), NotARing);
+        assert!(error.to_string().contains("`rm`"), "{error}");
+        let mut opener = Stepped::new(|| drop(Ring::<u64>::open(&path).unwrap()));
+        while opener.call() != Some(libc::SYS_clock_nanosleep) {
+            assert!(opener.step());
+        }
+        fs::write(&path, record).unwrap();
+        opener.finish();
+        drop(ring);
+        ringpipe::remove(&path).unwrap();
+    });
 }

@@ -149,6 +149,18 @@ impl Region {
         }
     }
 
+    /// Whether nobody has ever written to the first page: it is all zeros.
+    pub(crate) fn is_blank(&self) -> bool {
+        (0..size_of::<Header>()).all(|offset| {
+            let byte = self.at(offset).as_ptr();
+            // SAFETY: the byte is within the region, which has room for a header and lives as long
+            // as `self`; a header is made of atomics, so everybody's access to it is atomic.
+            let byte = unsafe { AtomicU8::from_ptr(byte) };
+            // Relaxed: nothing else is concluded from it.
+            byte.load(Ordering::Relaxed) == 0
+        })
+    }
+
     /// The first page.
     #[inline]
     pub(crate) fn header(&self) -> &Header {

@@ -262,7 +262,9 @@ impl<T: Item> Ring<T> {
 
     /// Creates a ring without a name, for this process and those that it forks, or that are told its [`Ring::id`].
     ///
-    /// The kernel frees its memory with the last process that has it.
+    /// The kernel frees its memory with the last process that has it. The last to drop it removes its semaphores, too, which the kernel
+    /// does not free: if that one ends without dropping it (it is killed, calls exit(3) or `_exit(2)`, or has it in a static), they
+    /// stay until [`collect`](crate::collect()) or `ringpipe gc` takes them.
     ///
     /// # Errors
     ///

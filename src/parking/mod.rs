@@ -13,7 +13,7 @@ pub(crate) use barrier::{Fence, Reach, full_barrier, heavy_barrier};
 pub(crate) use held::MappedSegment;
 pub(crate) use local::Local;
 #[cfg(not(loom))]
-pub(crate) use sysv::{Semaphores, operations, set_size};
+pub(crate) use sysv::{SET_SIZE, Semaphores, operations, set_size};
 #[cfg(not(loom))]
 pub(crate) use time::{Deadline, Pulse, SLICE, Stopwatch, Vigil, Vouched, nap, passed};
 

@@ -21,6 +21,7 @@ use crate::ring::{Parking, Role, Roll, Wake};
 use crate::sys::Errno;
 use crate::sys::sem::{self, SemId, SemOp};
 use crate::sys::shm::ShmId;
+use crate::sys::undo;
 
 const PRODUCERS: u16 = 0;
 const CONSUMERS: u16 = 1;
@@ -29,7 +30,7 @@ const EMPTY: u16 = 3;
 const MARK: u16 = 4;
 const SEGMENT: u16 = 6;
 /// Semaphores in the set of a ring without participants.
-const SET_SIZE: usize = 9;
+pub(crate) const SET_SIZE: usize = 9;
 
 /// "Ri" and "ng": each fits a semaphore, whose values end at 32,767.
 const MARKS: [i16; 2] = [0x5269, 0x6e67];
@@ -112,6 +113,12 @@ impl Semaphores {
         sem::semop(id, &ops[ops.len() - operations(participants)..])
     }
 
+    /// Whether the kernel takes back what a process did to the set that has ended, tried out on a set
+    /// that nobody uses yet. Its values are as before then.
+    pub(crate) fn undo_works(id: SemId) -> Result<bool, Errno> {
+        undo::undo_works(id, FULL)
+    }
+
     /// What a marked set says of itself; `None` if it is not a ring's.
     pub(crate) fn read_mark(id: SemId) -> Result<Option<Mark>, Errno> {
         // The maker first: the values are as fresh as can be for who is about to remove the set.
@@ -130,7 +137,12 @@ impl Semaphores {
 
     /// Whether the set is gone, or is not that segment's; not if it cannot be told.
     pub(crate) fn are_lost_to(&self, segment: ShmId) -> bool {
-        match sem::semctl_getall(self.id) {
+        Self::are_lost(self.id, segment)
+    }
+
+    /// The same of the set with that id.
+    pub(crate) fn are_lost(id: SemId, segment: ShmId) -> bool {
+        match sem::semctl_getall(id) {
             Ok(values) => segment_in(&values) != Some(segment),
             Err(errno) => matches!(errno, Errno::EINVAL | Errno::EIDRM),
         }

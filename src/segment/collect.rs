@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
 use super::rendezvous::{self, Found};
-use super::{Trust, kind, limits, note, open, participants, remove, stat};
+use super::{Trust, kind, leftover, limits, note, open, participants, replace, stat};
 use crate::error::Error;
 use crate::memory::{Facts, Region};
 use crate::name::Name;
@@ -33,7 +33,9 @@ pub enum Garbage {
     Removed(ShmId),
     /// An empty ring that nobody is attached to and no name leads to.
     Nameless(ShmId),
-    /// A semaphore set whose segment is gone.
+    /// An empty ring whose semaphores were removed, and that nobody is attached to: nobody can ever use it.
+    Broken(ShmId),
+    /// A semaphore set whose segment is gone; also one whose creator was killed before it could mark it.
     Semaphores(SemId),
     /// A rendezvous file whose ring is gone.
     StaleName(PathBuf),
@@ -53,6 +55,11 @@ impl core::fmt::Display for Garbage {
                 "segment {}: an empty ring with no name and no user",
                 id.raw()
             ),
+            Self::Broken(id) => write!(
+                f,
+                "segment {}: an empty ring whose semaphores were removed",
+                id.raw()
+            ),
             Self::Semaphores(id) => write!(f, "semaphore set {}: its ring is gone", id.raw()),
             Self::StaleName(path) => write!(f, "{}: a name whose ring is gone", path.display()),
         }
@@ -65,7 +72,7 @@ const GRACE: Duration = Duration::from_secs(300);
 /// Removes what is dead, and nothing else; with `dry_run` it only tells.
 ///
 /// That is: half-made rings that nobody is attached to; rings without users that are noted as
-/// removed; rings without items, users and name; semaphore sets of rings that are gone; and, among
+/// removed; rings without items and users that have no name, or whose semaphores are gone; semaphore sets of rings that are gone; and, among
 /// `paths` and the files in the folders among them, names of rings that are gone. A ring with items
 /// in it that nobody has removed stays, whoever has died; what a dead consumer had in hand and is
 /// to be delivered again counts among them, and so does all that an mpmc ring of more than
@@ -95,22 +102,27 @@ pub(super) fn make_room() -> Result<bool, Error> {
 /// As [`collect`], with empty rings whose path leads elsewhere only if unused for `grace`, or not at all.
 fn sweep(paths: &[PathBuf], dry_run: bool, grace: Option<Duration>) -> Result<Vec<Garbage>, Error> {
     let of_list = |file| move |source| super::of_file(Path::new(file), "read", source);
+    let segments = proc::shm_ids().map_err(of_list("/proc/sysvipc/shm"))?;
+    let segments: Vec<_> = segments
+        .into_iter()
+        .filter_map(|id| {
+            // Attached until it is removed, so that the id cannot come to mean another segment.
+            let (garbage, _attached) = dead_segment(id, grace)?;
+            let discarded = dry_run || discard(&garbage).unwrap_or(false);
+            discarded.then_some(garbage)
+        })
+        .collect();
+    // After the segments, whose names are stale now.
     let mut found = stale_names(paths)?;
     if !dry_run {
         found.retain(|garbage| discard(garbage).unwrap_or(false));
     }
-    let segments = proc::shm_ids().map_err(of_list("/proc/sysvipc/shm"))?;
-    found.extend(segments.into_iter().filter_map(|id| {
-        // Attached until it is removed, so that the id cannot come to mean another segment.
-        let (garbage, _attached) = dead_segment(id, grace)?;
-        let discarded = dry_run || discard(&garbage).unwrap_or(false);
-        discarded.then_some(garbage)
-    }));
+    found.extend(segments);
     // After the segments: what belonged to those that were just removed is dead now.
     let sets = proc::sem_ids().map_err(of_list("/proc/sysvipc/sem"))?;
     let mut sets: Vec<_> = sets
         .into_iter()
-        .filter(|set| is_orphan(*set).unwrap_or(false))
+        .filter(|set| is_dead_set(*set))
         .map(Garbage::Semaphores)
         .collect();
     if !dry_run {
@@ -124,19 +136,19 @@ fn sweep(paths: &[PathBuf], dry_run: bool, grace: Option<Duration>) -> Result<Ve
 type Dead = (Garbage, Arc<Region>);
 
 fn dead_segment(id: ShmId, grace: Option<Duration>) -> Option<Dead> {
-    if let Some(region) = remove::half_made(id) {
+    if let Some(region) = replace::never_finished(id) {
         return Some((Garbage::HalfMade(id), Arc::new(region)));
     }
     nameless(id, grace).unwrap_or(None)
 }
 
-/// The ring, if nobody is attached, no name leads to it, and it is empty or was removed.
+/// The ring, if nobody is attached, nobody can use it or no name leads to it, and it is empty or was removed.
 fn nameless(id: ShmId, grace: Option<Duration>) -> io::Result<Option<Dead>> {
     let Some(known) = stat(id)? else {
         return Ok(None);
     };
     let is_to_make_room = grace.is_none();
-    if known.nattch > 0 || known.key != Key::PRIVATE || (is_to_make_room && !is_ours(known.cuid)) {
+    if known.nattch > 0 || (is_to_make_room && !is_ours(known.cuid)) {
         return Ok(None);
     }
     let attached = open::attach(
@@ -171,6 +183,15 @@ fn judge(
     known: &ShmStat,
     grace: Option<Duration>,
 ) -> io::Result<Option<Garbage>> {
+    // Only where it matters: to look at all words of a ring takes memory.
+    let is_empty = || is_empty(region, facts, known);
+    let is_broken = || Semaphores::are_lost(SemId::from_raw(facts.sem_id), id);
+    if is_ours_alone(known) && is_broken() && is_empty() {
+        return Ok(Some(Garbage::Broken(id)));
+    }
+    if known.key != Key::PRIVATE {
+        return Ok(None); // its name leads to it
+    }
     // Without a time of grace, nothing depends on where the path leads.
     let way = match grace {
         Some(_) => way_to(region, facts, known)?,
@@ -179,15 +200,11 @@ fn judge(
     // Relaxed: a note.
     let noted = &region.header().control.roster.removed;
     let noted = noted.load(Ordering::Relaxed);
-    // Only where it matters: to look at all words of a ring takes memory.
-    let is_empty = || is_empty(region, facts, known);
     Ok(match (noted, way) {
         (_, Way::Leads) => None,
         // Noted when the name was gone: the removal was meant, items or not. If others may write to
         // the ring, anybody may have noted that.
         (note::REMOVED, _) if is_ours_alone(known) || is_empty() => Some(Garbage::Removed(id)),
-        // Noted until right before it gets a file.
-        (note::UNNAMED, _) if is_empty() => Some(Garbage::HalfMade(id)),
         (_, Way::None) if is_empty() => Some(Garbage::Nameless(id)),
         (_, Way::Elsewhere) if is_unused(region, facts, grace) && is_empty() => {
             Some(Garbage::Nameless(id))
@@ -331,6 +348,10 @@ fn is_ours_alone(known: &ShmStat) -> bool {
     is_ours(known.cuid) && known.uid == known.cuid && known.mode & OTHERS_WRITE == 0
 }
 
+fn is_dead_set(set: SemId) -> bool {
+    is_orphan(set).unwrap_or(false) || leftover::is_blank_set(set).unwrap_or(false)
+}
+
 /// Whether a set is a ring's, nobody is attached by it, and its segment is gone.
 ///
 /// Whoever may change the values of a set can mark it. So a set of another user is believed to be a
@@ -367,8 +388,8 @@ fn stale_names(paths: &[PathBuf]) -> Result<Vec<Garbage>, Error> {
 
 fn is_stale_name(path: &Path) -> io::Result<bool> {
     match rendezvous::read(path, Links::Refuse)? {
-        Found::Record(record) => remove::is_stale(&record),
-        Found::Nothing | Found::Foreign => Ok(false),
+        Found::Record(record) => replace::is_stale(&record),
+        Found::Nothing | Found::Foreign | Found::Empty => Ok(false),
     }
 }
 
@@ -378,17 +399,18 @@ fn discard(garbage: &Garbage) -> Result<bool, Error> {
     match garbage {
         // Looked at again right before: its id may mean another set by now. What is left between the
         // two calls is that of the last user of a ring: see `last_user`.
-        Garbage::Semaphores(id) if !is_orphan(*id).unwrap_or(false) => Ok(false),
-        Garbage::HalfMade(id) | Garbage::Removed(id) | Garbage::Nameless(id) => {
-            shm::shmctl_rmid(*id)
-                .map(|()| true)
-                .map_err(|errno| limits::of_call("shmctl(IPC_RMID)", &name(), "remove", errno))
-        }
+        Garbage::Semaphores(id) if !is_dead_set(*id) => Ok(false),
+        Garbage::HalfMade(id)
+        | Garbage::Removed(id)
+        | Garbage::Nameless(id)
+        | Garbage::Broken(id) => shm::shmctl_rmid(*id)
+            .map(|()| true)
+            .map_err(|errno| limits::of_call("shmctl(IPC_RMID)", &name(), "remove", errno)),
         Garbage::Semaphores(id) => sem::semctl_rmid(*id)
             .map(|()| true)
             .map_err(|errno| limits::of_call("semctl(IPC_RMID)", &name(), "remove", errno)),
         Garbage::StaleName(path) => {
-            remove::clear_stale(path, Links::Refuse)?;
+            replace::clear_stale(path, Links::Refuse)?;
             Ok(fs::symlink_metadata(path).is_err())
         }
     }
@@ -404,7 +426,7 @@ mod tests {
 
     impl Drop for Removed {
         fn drop(&mut self) {
-            let _ = remove::remove(&Name::Id(self.0));
+            let _ = crate::segment::remove(&Name::Id(self.0));
         }
     }
 

@@ -1,18 +1,22 @@
 //! Making a ring, so that a creator killed at any moment leaves nothing that can be taken for one.
 //!
-//! 1. The segment, and in it at once the magic: from then on a collector knows it for ours.
-//! 2. Its pages, the semaphore set (private, marked with the segment's id), the identity, the access rights.
-//! 3. The ready word.
-//! 4. The name: a key was there from the beginning, so its openers wait for the ready word; a path is linked into
-//!    place only now; a private ring's segment is marked for removal, so that the kernel frees it with its last user.
+//! 1. The segment, and in it at once the magic: from then on a collector knows it for ours. Before, it does by the mode: see
+//!    [`leftover`].
+//! 2. The semaphore set (private, marked with the segment's id), the self-test of SEM_UNDO on it, the identity, the access
+//!    rights.
+//! 3. The name, if it is a path: a key was there from the beginning. Of several creators, one gets the name, and the others end
+//!    here.
+//! 4. The pages, which may take long, and be more than there are for two rings.
+//! 5. The ready word, for which openers wait. A private ring's segment is marked for removal, so that the kernel frees it with
+//!    its last user.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::rendezvous::{self, Record};
-use super::{Plan, Segment, limits, note};
+use super::{Plan, Segment, leftover, limits};
 use crate::error::Error;
 use crate::memory::{Facts, NAME_MAX, PathScope, Region};
 use crate::name::Name;
@@ -22,17 +26,16 @@ use crate::sys::file::{Folder, Links};
 use crate::sys::key::Key;
 use crate::sys::sem::{self, SemGetFlags, SemId};
 use crate::sys::shm::{self, ShmAtFlags, ShmGetFlags, ShmId};
-use crate::sys::{Errno, Ownership, memory, proc, undo};
+use crate::sys::{Errno, Ownership, memory, proc};
 
 /// Creates a ring that has no name yet, or says that the name is taken.
 pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
     let size = plan.extent()?.size;
-    check_undo()?;
     match name {
         Name::Key(Key::PRIVATE) => Err(super::no_key(name)),
         Name::Key(key) => match make(name, *key, plan, size) {
             Err(Error::NameTaken { .. }) => {
-                super::remove::clear_half_made(name, *key)?;
+                super::replace::make_way_for_key(name, *key)?;
                 make(name, *key, plan, size)
             }
             made => made,
@@ -47,7 +50,7 @@ pub(crate) fn create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
         }
         Name::Path(path) => {
             let path = super::absolute(path)?;
-            super::remove::clear_stale(&path, Links::Follow)?;
+            super::replace::make_way(&path, plan.replace_other_namespace)?;
             let taken = rendezvous::is_taken(&path);
             if taken.map_err(|source| super::of_file(&path, "create", source))? {
                 return Err(Error::NameTaken {
@@ -74,23 +77,24 @@ fn make(name: &Name, key: Key, plan: &Plan, size: usize) -> Result<Segment, Erro
 
 /// Whether the kernel keeps SEM_UNDO's promise: asked in each process until there is an answer.
 ///
-/// Not under the lock: a child that was forked meanwhile would wait for ever.
-fn check_undo() -> Result<(), Error> {
-    static WORKS: OnceLock<bool> = OnceLock::new();
-    let works = match WORKS.get() {
-        Some(works) => *works,
-        None => {
-            let works = with_room(undo::undo_works).map_err(|errno| match errno {
-                Errno::ENOSPC => limits::of_set(&Name::Private, 1, errno),
-                source => Error::Call {
-                    call: "the self-test of SEM_UNDO",
-                    source,
-                },
-            })?;
-            *WORKS.get_or_init(|| works)
+/// On the ring's own set, which is marked: so a creator killed meanwhile leaves nothing else. The answer "no" is not kept, since
+/// whoever may use the set could have brought it about. Not under the lock: a child that was forked meanwhile would wait for ever.
+fn check_undo(set: SemId) -> Result<(), Error> {
+    static WORKS: OnceLock<()> = OnceLock::new();
+    if WORKS.get().is_some() {
+        return Ok(());
+    }
+    match Semaphores::undo_works(set) {
+        Ok(true) => {
+            WORKS.get_or_init(|| ());
+            Ok(())
         }
-    };
-    if works { Ok(()) } else { Err(Error::NoUndo) }
+        Ok(false) => Err(Error::NoUndo),
+        Err(source) => Err(Error::Call {
+            call: "the self-test of SEM_UNDO",
+            source,
+        }),
+    }
 }
 
 /// Makes an object; what is dead makes room first where a limit is reached.
@@ -104,7 +108,8 @@ fn with_room<T>(make: impl Fn() -> Result<T, Errno>) -> Result<T, Errno> {
 fn new_segment(name: &Name, key: Key, plan: &Plan, size: usize) -> Result<ShmId, Error> {
     let mut flags = ShmGetFlags::CREATE | ShmGetFlags::EXCLUSIVE;
     flags.set(ShmGetFlags::HUGETLB, plan.pages.huge);
-    let made = with_room(|| shm::shmget(key, size, flags, plan.access.mode));
+    let mode = leftover::mode_in_making(plan.access.mode);
+    let made = with_room(|| shm::shmget(key, size, flags, mode));
     made.map_err(|errno| match errno {
         Errno::EEXIST => taken(name),
         _ => limits::of_segment(name, size, plan.pages.huge, errno),
@@ -114,7 +119,8 @@ fn new_segment(name: &Name, key: Key, plan: &Plan, size: usize) -> Result<ShmId,
 fn new_set(name: &Name, plan: &Plan) -> Result<SemId, Error> {
     let flags = SemGetFlags::CREATE | SemGetFlags::EXCLUSIVE;
     let size = set_size(plan.crew.participants);
-    let made = with_room(|| sem::semget(Key::PRIVATE, size, flags, plan.access.mode));
+    let mode = leftover::mode_in_making(plan.access.mode);
+    let made = with_room(|| sem::semget(Key::PRIVATE, size, flags, mode));
     made.map_err(|errno| limits::of_set(name, size, errno))
 }
 
@@ -133,17 +139,25 @@ fn taken(name: &Name) -> Error {
 struct Unfinished {
     segment: ShmId,
     set: Option<SemId>,
+    name: Option<(PathBuf, Record)>,
 }
 
 impl Unfinished {
     fn new(segment: ShmId) -> Self {
-        Self { segment, set: None }
+        Self {
+            segment,
+            set: None,
+            name: None,
+        }
     }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
         // Errors: somebody else removed them first, and a drop has nobody to tell of anything else.
+        if let Some((path, record)) = &self.name {
+            let _ = rendezvous::withdraw(path, record, Links::Refuse, || ());
+        }
         let _ = shm::shmctl_rmid(self.segment);
         if let Some(set) = self.set {
             let _ = sem::semctl_rmid(set);
@@ -167,7 +181,7 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
     let participants = plan.crew.participants;
     Semaphores::mark(set, id, participants)
         .map_err(|errno| limits::of_operations(name, operations(participants), errno))?;
-    have_pages(&region, id, plan, size)?;
+    check_undo(set)?;
     let facts = describe(plan, size, set)?;
     region.header().identity.fill(&facts);
     // Relaxed: a note, before the ready word.
@@ -175,39 +189,26 @@ fn finish(name: &Name, mut made: Unfinished, plan: &Plan, size: usize) -> Result
     uptime.store(proc::uptime(), Ordering::Relaxed);
     region.header().type_name.store(&plan.type_name);
     let folder = store_name(&region, name)?;
-    give_away(name, id, set, plan)?;
-    if let Name::Path(_) = name {
-        // Relaxed: a note, before the ready word.
-        let noted = &region.header().control.roster.removed;
-        noted.store(note::UNNAMED, Ordering::Relaxed);
-    }
-    region.header().identity.finish();
+    set_access(name, id, set, plan)?;
     if let (Name::Path(path), Some(folder)) = (name, folder) {
         let record = Record::here(id, facts.cookie)
             .map_err(|source| super::of_file(path, "describe the ring for", source))?;
-        if !publish(&region, &folder, path, &record, plan)? {
+        if !publish(&folder, path, &record, plan)? {
             return Err(taken(name));
         }
+        made.name = Some((path.clone(), record));
     }
+    have_pages(&region, id, plan, size)?;
+    region.header().identity.finish();
     core::mem::forget(made);
     let region = super::last_user::with_set_removal(region, id, size, proc::effective_uid());
     Ok(Segment::of_region(name.clone(), id, facts, region))
 }
 
-/// Gives the finished ring its name; `false` if the name is taken.
-fn publish(
-    region: &Region,
-    folder: &Folder,
-    path: &Path,
-    record: &Record,
-    plan: &Plan,
-) -> Result<bool, Error> {
+/// Gives the ring its name; `false` if the name is taken.
+fn publish(folder: &Folder, path: &Path, record: &Record, plan: &Plan) -> Result<bool, Error> {
     let name = path.file_name().unwrap_or_default();
-    // Relaxed: a note. Before the file has a name, so that a ring whose note says that it has none
-    // has no file that somebody may have renamed since.
-    let noted = &region.header().control.roster.removed;
-    let begin = || noted.store(note::NAMED, Ordering::Relaxed);
-    rendezvous::publish(folder, name, record, &plan.access, begin)
+    super::publish::publish(folder, name, record, &plan.access)
         .map_err(|source| super::of_file(path, "create", source))
 }
 
@@ -271,11 +272,9 @@ fn store_name(region: &Region, name: &Name) -> Result<Option<Folder>, Error> {
     Ok(Some(folder))
 }
 
-fn give_away(name: &Name, id: ShmId, set: SemId, plan: &Plan) -> Result<(), Error> {
+/// Gives both objects their mode, and their owner if it is to be another.
+fn set_access(name: &Name, id: ShmId, set: SemId, plan: &Plan) -> Result<(), Error> {
     let access = plan.access;
-    if access.uid.is_none() && access.gid.is_none() {
-        return Ok(()); // the mode is set since creation, exactly
-    }
     let own = shm::shmctl_stat(id)
         .map_err(|errno| limits::of_call("shmctl(IPC_STAT)", name, "look at", errno))?;
     let ownership = Ownership {
@@ -283,6 +282,16 @@ fn give_away(name: &Name, id: ShmId, set: SemId, plan: &Plan) -> Result<(), Erro
         gid: access.gid.unwrap_or(own.gid),
         mode: access.mode,
     };
-    let given = shm::shmctl_set(id, ownership).and_then(|()| sem::semctl_set(set, ownership));
-    given.map_err(|errno| limits::of_call("shmctl(IPC_SET)", name, "set the owner of", errno))
+    match shm::shmctl_set(id, ownership).and_then(|()| sem::semctl_set(set, ownership)) {
+        Ok(()) => Ok(()),
+        // A user without a number in its user namespace cannot even name itself. The objects keep the mode that
+        // they were made with, in which nobody may read or write who may not by the ring's own.
+        Err(Errno::EINVAL) if access.uid.is_none() && access.gid.is_none() => Ok(()),
+        Err(errno) => Err(limits::of_call(
+            "shmctl(IPC_SET)",
+            name,
+            "set the mode or owner of",
+            errno,
+        )),
+    }
 }

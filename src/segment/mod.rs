@@ -4,12 +4,16 @@
 
 mod collect;
 mod create;
+mod creator_wait;
 mod last_user;
+mod leftover;
 mod limits;
 mod open;
 mod participants;
+mod publish;
 mod remove;
 mod rendezvous;
+mod replace;
 mod survey;
 
 pub use collect::{Garbage, collect};
@@ -18,7 +22,7 @@ pub use survey::{RingState, Side, Status, list};
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::thread;
 
 pub(crate) use crate::memory::kind;
 pub(crate) use create::create;
@@ -26,6 +30,7 @@ pub(crate) use create::create;
 pub(crate) use open::compare;
 pub(crate) use open::open;
 pub(crate) use remove::{remove, remove_itself};
+pub(crate) use replace::remove_other_namespace;
 pub(crate) use survey::status;
 
 use crate::error::Error;
@@ -39,12 +44,8 @@ use crate::sys::{Errno, proc};
 
 /// What the header's `removed` says.
 mod note {
-    /// A file with its record may exist. A key's ring and a private one never had another note.
-    pub(super) const NAMED: u32 = 0;
     /// The name was taken away, by somebody who meant to remove the ring.
     pub(super) const REMOVED: u32 = 1;
-    /// The creator has not begun to give it a name: no file leads to it.
-    pub(super) const UNNAMED: u32 = 2;
 }
 
 /// Who may use a ring. Set explicitly: System V objects know no umask.
@@ -127,6 +128,8 @@ pub(crate) struct Plan {
     pub(crate) pages: Pages,
     /// Make a named ring also where the kernel frees it when nobody is attached.
     pub(crate) allow_rmid_forced: bool,
+    /// Replace a name that leads into another IPC namespace, alive or not.
+    pub(crate) replace_other_namespace: bool,
 }
 
 impl Plan {
@@ -151,9 +154,9 @@ impl Plan {
 /// How often [`open_or_create`] tries anew when others create and remove at the same time.
 const TRIES: u32 = 100;
 
-/// Opens a ring, or creates it if there is none or a stale name only.
+/// Opens a ring, or creates it if there is none, or only what nobody can ever use.
 ///
-/// Waits for a creator that is at work as long as [`open()`] does, however often it tries.
+/// Waits for creators as long as [`open()`] does, however often it tries.
 pub(crate) fn open_or_create(name: &Name, plan: &Plan) -> Result<Segment, Error> {
     let plan = &Plan {
         // A stream that nobody has open holds nothing, and the next caller makes it anew: no harm
@@ -161,22 +164,19 @@ pub(crate) fn open_or_create(name: &Name, plan: &Plan) -> Result<Segment, Error>
         allow_rmid_forced: plan.allow_rmid_forced || plan.expected.kind == kind::STREAM,
         ..*plan
     };
-    let until = Instant::now() + open::CREATOR_TIME;
+    let mut wait = creator_wait::CreatorWait::new();
     let mut tries = 1..=TRIES;
     loop {
-        let missing = match open::open_until(name, plan, until) {
-            Err(
-                error @ (Error::NotFound { .. } | Error::Stale { .. } | Error::NotReady { .. }),
-            ) => error,
+        let missing = match open::open_within(name, plan, &mut wait) {
+            Err(error) if may_be_replaced(&error, plan) => error,
             opened => return opened,
         };
         match create(name, plan) {
-            Err(taken @ Error::NameTaken { .. })
-                if tries.next().is_none() || Instant::now() > until =>
-            {
+            Err(taken @ Error::NameTaken { .. }) if tries.next().is_none() || wait.is_over() => {
                 return Err(more_telling(taken, missing));
             }
-            Err(Error::NameTaken { .. }) => {}
+            // Not attached all the time: of several who come at once, one must find that nobody else is.
+            Err(Error::NameTaken { .. }) => thread::sleep(creator_wait::LOOK),
             created => return created,
         }
     }
@@ -187,6 +187,18 @@ fn more_telling(taken: Error, missing: Error) -> Error {
     match taken {
         Error::NameTaken { what: Some(_), .. } => taken,
         _ => missing,
+    }
+}
+
+/// Whether creation may replace what a name leads to.
+fn may_be_replaced(error: &Error, plan: &Plan) -> bool {
+    match error {
+        Error::NotFound { .. } | Error::Stale { .. } | Error::NotReady { .. } | Error::Removed => {
+            true
+        }
+        Error::OtherNamespace { .. } => plan.replace_other_namespace,
+        Error::Corrupt { field, .. } => *field == open::SEMAPHORES,
+        _ => false,
     }
 }
 

@@ -3,10 +3,10 @@
 use std::io;
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
 
+use super::creator_wait::{CreatorWait, LOOK};
 use super::rendezvous::{self, Found, Record};
-use super::{Plan, Segment, Trust, kind, limits, remove, stat};
+use super::{Plan, Segment, Trust, kind, leftover, limits, replace, stat};
 use crate::error::Error;
 use crate::memory::{Expected, Facts, Region, TypeName, Unfit, fingerprint_of};
 use crate::name::Name;
@@ -17,37 +17,39 @@ use crate::sys::sem::SemId;
 use crate::sys::shm::{self, Mapping, ShmAtFlags, ShmGetFlags, ShmId, ShmStat};
 use crate::sys::{Errno, memory, proc};
 
-/// How long an opener waits for a creator that is at work.
-pub(super) const CREATOR_TIME: Duration = Duration::from_secs(2);
-/// How often it looks.
-const LOOK: Duration = Duration::from_millis(1);
+/// What is corrupt if the set that the header names is not the ring's.
+pub(super) const SEMAPHORES: &str = "semaphore set";
 /// The ABI version that this crate reads.
 const SUPPORTED: u32 = 1;
 
 /// Opens the ring of that name, whatever its items are: to use it, or only to look at it.
 pub(crate) fn probe(name: &Name, trust: Trust, flags: ShmAtFlags) -> Result<Segment, Error> {
-    probe_until(name, trust, flags, Instant::now() + CREATOR_TIME)
+    probe_within(name, trust, flags, &mut CreatorWait::new())
 }
 
-fn probe_until(
+fn probe_within(
     name: &Name,
     trust: Trust,
     flags: ShmAtFlags,
-    until: Instant,
+    wait: &mut CreatorWait,
 ) -> Result<Segment, Error> {
     let (name, id, cookie) = find(name)?;
-    let (region, facts) = attach_ready(&name, id, cookie, trust, flags, until)?;
+    let (region, facts) = attach_ready(&name, id, cookie, trust, flags, wait)?;
     Ok(Segment::of_region(name, id, facts, region))
 }
 
 /// Opens the ring of that name, if it is made for such items, and by somebody who is trusted.
 pub(crate) fn open(name: &Name, plan: &Plan) -> Result<Segment, Error> {
-    open_until(name, plan, Instant::now() + CREATOR_TIME)
+    open_within(name, plan, &mut CreatorWait::new())
 }
 
-/// The same; waits for its creator until then at most.
-pub(super) fn open_until(name: &Name, plan: &Plan, until: Instant) -> Result<Segment, Error> {
-    let segment = probe_until(name, plan.trust, ShmAtFlags::empty(), until)?;
+/// The same, as part of a longer wait.
+pub(super) fn open_within(
+    name: &Name,
+    plan: &Plan,
+    wait: &mut CreatorWait,
+) -> Result<Segment, Error> {
+    let segment = probe_within(name, plan.trust, ShmAtFlags::empty(), wait)?;
     let names = || [segment.region.header().type_name.load(), plan.type_name];
     compare(
         &segment.name,
@@ -74,7 +76,7 @@ fn check_set(segment: &Segment) -> Result<(), Error> {
         }
         Ok(_) => Err(Error::Corrupt {
             name: name.clone(),
-            field: "semaphore set",
+            field: SEMAPHORES,
         }),
         Err(Errno::EINVAL | Errno::EIDRM) => Err(Error::Removed),
         Err(errno) => Err(limits::of_call(
@@ -115,9 +117,7 @@ pub(super) fn by_key(name: &Name, key: Key) -> Result<ShmId, Error> {
 
 /// The record under `path`, if it is of this boot and this namespace.
 pub(super) fn read_record(name: &Name, path: &Path) -> Result<Record, Error> {
-    let found = rendezvous::read(path, Links::Follow)
-        .map_err(|source| super::of_guarded_file(name, path, "open", source))?;
-    let record = match found {
+    let record = match read_written(name, path)? {
         Found::Nothing => return Err(Error::NotFound { name: name.clone() }),
         Found::Foreign => {
             let what = rendezvous::what_else(path);
@@ -126,17 +126,37 @@ pub(super) fn read_record(name: &Name, path: &Path) -> Result<Record, Error> {
                 why: what.unwrap_or("ringpipe did not make what has that name"),
             });
         }
+        Found::Empty => {
+            return Err(Error::NotARing {
+                name: name.clone(),
+                why: "the file is empty; if its creator was killed before it wrote it, or nobody needs it, remove it with `rm`",
+            });
+        }
         Found::Record(record) => record,
     };
     judge(name, path, &record)?;
     Ok(record)
 }
 
+/// What is under `path`; waits a little for who is about to write it.
+fn read_written(name: &Name, path: &Path) -> Result<Found, Error> {
+    const LOOKS: u32 = 100;
+    let mut looks = 1..=LOOKS;
+    loop {
+        let found = rendezvous::read(path, Links::Follow)
+            .map_err(|source| super::of_guarded_file(name, path, "open", source))?;
+        if !matches!(found, Found::Empty) || looks.next().is_none() {
+            return Ok(found);
+        }
+        thread::sleep(LOOK);
+    }
+}
+
 /// Whether the record's ids can mean anything here and now.
 fn judge(name: &Name, path: &Path, record: &Record) -> Result<(), Error> {
     let here = |source| super::of_file(path, "compare the system with", source);
     // In this namespace, the segment tells more; but its id may be that of a stranger's by now.
-    if is_of_another_boot(record).map_err(here)? && remove::is_stale(record).map_err(here)? {
+    if is_of_another_boot(record).map_err(here)? && replace::is_stale(record).map_err(here)? {
         return Err(Error::Stale {
             name: name.clone(),
             why: "the system was started anew since it was made",
@@ -148,6 +168,7 @@ fn judge(name: &Name, path: &Path, record: &Record) -> Result<(), Error> {
             name: name.clone(),
             theirs: record.namespace,
             ours,
+            alive: proc::is_namespace_alive(record.namespace),
         });
     }
     Ok(())
@@ -169,14 +190,14 @@ fn attach_ready(
     cookie: Option<[u64; 2]>,
     trust: Trust,
     flags: ShmAtFlags,
-    until: Instant,
+    wait: &mut CreatorWait,
 ) -> Result<(Region, Facts), Error> {
     loop {
         let known = account(name, id)?;
         if is_freed_by_a_look(&known) {
             // Its creator is about to attach, or it is about to be freed.
-            refuse(name, Unfit::NotReady, &known, Instant::now() > until)?;
-            thread::sleep(LOOK);
+            refuse(name, Unfit::NotReady, &known, wait.is_over())?;
+            thread::sleep(wait.pause());
             continue;
         }
         let region = attach(name, id, &known, flags, trust)?;
@@ -197,14 +218,27 @@ fn attach_ready(
         match region.header().identity.read(region.len()) {
             Ok(facts) => return Ok((region, facts)),
             Err(unfit) => {
-                let late = Instant::now() > until || remove::is_abandoned(id, &region);
+                let unfit = match unfit {
+                    Unfit::NotARing if leftover::is_begun(&known, &region) => Unfit::NotReady,
+                    _ => unfit,
+                };
+                let late = match unfit {
+                    Unfit::NotReady => wait.is_over_for(id) || is_abandoned(id, &region, &known),
+                    _ => wait.is_over(),
+                };
                 refuse(name, unfit, &known, late)?;
             }
         }
         // Not attached between two looks: of several openers that wait, each can find itself alone.
         drop(region);
-        thread::sleep(LOOK);
+        thread::sleep(wait.pause());
     }
+}
+
+/// Whether nobody will finish an attached segment.
+fn is_abandoned(id: ShmId, region: &Region, known: &ShmStat) -> bool {
+    let blank = leftover::is_begun(known, region) && proc::has_ended(known.cpid);
+    blank || replace::is_abandoned(id, region)
 }
 
 /// Whether an attached segment, `None` if it is too small to be a ring, is the one that a record speaks of.
@@ -296,10 +330,13 @@ fn check_pages(name: &Name, mapping: &Mapping, len: usize) -> Result<(), Error> 
 fn refuse(name: &Name, unfit: Unfit, known: &ShmStat, late: bool) -> Result<(), Error> {
     let error = not_ready(name, known);
     let name = name.clone();
-    // Only a key's openers can come before the creator is done; elsewhere a name means that it is.
-    let early = matches!(name, Name::Key(_)) && !late;
+    // By a key or path, an opener may come before the creator is done; by a key, before it has begun.
+    match (unfit, &name) {
+        (Unfit::NotReady, Name::Key(_) | Name::Path(_)) if !late => return Ok(()),
+        (Unfit::NotARing, Name::Key(_)) if !late => return Ok(()),
+        _ => {}
+    }
     match unfit {
-        Unfit::NotReady | Unfit::NotARing if early => Ok(()),
         Unfit::NotReady => Err(error),
         Unfit::NotARing => Err(Error::NotARing {
             name,

@@ -7,16 +7,13 @@
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::rendezvous::{self, Found, Record};
-use super::{Segment, Trust, limits, note, open, stat};
+use super::rendezvous::{self, Record};
+use super::{Segment, Trust, leftover, limits, note, open, replace};
 use crate::error::Error;
 use crate::memory::{Facts, Region, Unfit};
 use crate::name::Name;
-use crate::ring::Role;
-use crate::ring::roster::{self, State};
 use crate::sync::Ordering;
 use crate::sys::file::Links;
-use crate::sys::key::Key;
 use crate::sys::shm::{self, ShmAtFlags, ShmId};
 use crate::sys::{Errno, Ownership, proc};
 
@@ -69,18 +66,18 @@ fn nothing_to_take(name: &Name) -> Error {
 /// another ring on the way.
 fn remove_path(name: &Name, path: &Path, cookie: Option<[u64; 2]>) -> Result<(), Error> {
     let record = match open::read_record(name, path) {
-        Err(Error::Stale { .. }) => return clear_stale(path, Links::Follow),
+        Err(Error::Stale { .. }) => return replace::clear_stale(path, Links::Follow),
         found => found?,
     };
     if cookie.is_some_and(|cookie| cookie != record.cookie) {
         return Err(Error::NotFound { name: name.clone() });
     }
     let doomed = match Doomed::attach(name, record.segment) {
-        Err(Error::Stale { .. }) => return clear_stale(path, Links::Follow),
+        Err(Error::Stale { .. }) => return replace::clear_stale(path, Links::Follow),
         attached => attached?,
     };
     if !open::holds(doomed.region.as_ref(), record.cookie) {
-        return clear_stale(path, Links::Follow);
+        return replace::clear_stale(path, Links::Follow);
     }
     doomed.check_permission(name)?;
     // The note comes after the name: a collector that finds it takes the ring with what is in it. A
@@ -93,14 +90,38 @@ fn remove_path(name: &Name, path: &Path, cookie: Option<[u64; 2]>) -> Result<(),
     doomed.remove(name)
 }
 
+/// Removes the ring that a record leads to, and the name with it, if nobody can ever use it.
+pub(super) fn remove_useless(name: &Name, path: &Path, record: &Record) -> Result<(), Error> {
+    let Ok(doomed) = Doomed::attach(name, record.segment) else {
+        return Ok(());
+    };
+    let useless = doomed.region.as_ref().is_some_and(|region| {
+        open::holds(Some(region), record.cookie) && replace::is_useless(doomed.id, region)
+    });
+    if !useless {
+        return Ok(());
+    }
+    let noted = || doomed.note_removal();
+    let withdrawn = rendezvous::withdraw(path, record, Links::Follow, noted);
+    if withdrawn.map_err(|source| not_withdrawn(name, path, "replace", source))? {
+        doomed.remove(name)?;
+    }
+    Ok(())
+}
+
 /// Removes a segment that holds a ring, finished or not; refuses any other.
 fn remove_known(name: &Name, id: ShmId) -> Result<(), Error> {
     let doomed = Doomed::attach(name, id)?;
     if doomed.read() == Err(Unfit::NotARing) {
-        return Err(Error::NotARing {
-            name: name.clone(),
-            why: "the segment holds no ring (`ipcrm` removes any)",
-        });
+        drop(doomed);
+        let Some(_attached) = leftover::blank_segment(id) else {
+            return Err(Error::NotARing {
+                name: name.clone(),
+                why: "the segment holds no ring",
+            });
+        };
+        return shm::shmctl_rmid(id)
+            .map_err(|errno| limits::of_call("shmctl(IPC_RMID)", name, "remove", errno));
     }
     doomed.remove(name)
 }
@@ -162,6 +183,12 @@ impl Doomed {
             Err(errno) => return Err(limits::of_call("shmctl(IPC_RMID)", name, "remove", errno)),
         }
         self.note_removal();
+        let unfinished = self.read() == Err(Unfit::NotReady);
+        drop(self);
+        if unfinished {
+            // It may not say yet which semaphores are its own; but those say whose they are.
+            let _ = super::collect::make_room();
+        }
         Ok(())
     }
 
@@ -177,93 +204,14 @@ impl Doomed {
 }
 
 /// Why a name could not be taken away.
-fn not_withdrawn(name: &Name, path: &Path, action: &'static str, source: io::Error) -> Error {
+pub(super) fn not_withdrawn(
+    name: &Name,
+    path: &Path,
+    action: &'static str,
+    source: io::Error,
+) -> Error {
     match source.kind() {
         ErrorKind::WouldBlock => super::of_file(path, "lock", source),
         _ => super::of_guarded_file(name, path, action, source),
     }
-}
-
-/// Takes the name away if it is provably stale: of an earlier boot, or of a segment of this boot and namespace that is gone.
-pub(super) fn clear_stale(path: &Path, links: Links) -> Result<(), Error> {
-    let Ok(Found::Record(record)) = rendezvous::read(path, links) else {
-        return Ok(());
-    };
-    if is_stale(&record).unwrap_or(false) {
-        let name = Name::Path(path.to_owned());
-        rendezvous::withdraw(path, &record, links, || ())
-            .map_err(|source| not_withdrawn(&name, path, "replace the stale name", source))?;
-    }
-    Ok(())
-}
-
-/// Whether nobody can ever open a ring by that record again.
-///
-/// In this namespace the segment says so, whatever the boot id: a container may have one of its
-/// own. In another one the ring may be alive, unless that namespace has ended with another boot.
-pub(super) fn is_stale(record: &Record) -> std::io::Result<bool> {
-    let of_another_boot = open::is_of_another_boot(record)?;
-    if record.namespace != proc::ipc_namespace()? {
-        return Ok(of_another_boot);
-    }
-    let known = match stat(record.segment) {
-        Ok(Some(known)) => known,
-        Ok(None) => return Ok(true),
-        // Not ours to look at. If it is of this boot, it may be the ring.
-        Err(Errno::EACCES) => return Ok(of_another_boot),
-        Err(errno) => return Err(errno.into()),
-    };
-    let name = Name::Id(record.segment);
-    // With another cookie, another segment has taken over the id. With that cookie it is the one, however corrupt, and is
-    // left for people to see.
-    let attached = open::attach(
-        &name,
-        record.segment,
-        &known,
-        ShmAtFlags::READ_ONLY,
-        Trust::Look,
-    );
-    Ok(match attached {
-        Ok(region) => !open::holds(region.as_ref(), record.cookie),
-        Err(_) => of_another_boot, // as above
-    })
-}
-
-/// Removes what a killed creator left under a key, and its semaphores with it.
-pub(super) fn clear_half_made(name: &Name, key: Key) -> Result<(), Error> {
-    let Ok(id) = open::by_key(name, key) else {
-        return Ok(());
-    };
-    let Some(attached) = half_made(id) else {
-        return Ok(());
-    };
-    let _ = shm::shmctl_rmid(id); // another creator may have been faster
-    drop(attached);
-    super::collect::make_room().map(drop)
-}
-
-/// The segment, attached, if it is a ring that nobody will finish. Its id is its own while it is attached.
-pub(super) fn half_made(id: ShmId) -> Option<Region> {
-    let known = stat(id).ok()??;
-    let attached = open::attach(
-        &Name::Id(id),
-        id,
-        &known,
-        ShmAtFlags::READ_ONLY,
-        Trust::Look,
-    );
-    attached.ok()?.filter(|region| is_abandoned(id, region))
-}
-
-/// Whether an attached segment is a ring whose creator is gone.
-///
-/// A creator is attached from before it writes the magic until after the ready word. So: the magic seen, then nobody
-/// attached but us, then still not ready, proves that it ended without finishing. Nobody has ever taken part in such a
-/// ring: else it was ready, and somebody who may write to it has changed that.
-pub(super) fn is_abandoned(id: ShmId, region: &Region) -> bool {
-    let half_made = || region.header().identity.read(region.len()) == Err(Unfit::NotReady);
-    let alone = || matches!(stat(id), Ok(Some(stat)) if stat.nattch == 1);
-    let control = &region.header().control;
-    let unused = || [Role::Producer, Role::Consumer].map(|role| roster::entry(control, role).state);
-    half_made() && unused() == [State::Never; 2] && alone() && half_made()
 }

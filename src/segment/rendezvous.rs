@@ -1,17 +1,17 @@
 //! The rendezvous file: what a path leads to.
 //!
 //! Five lines of text that name the segment and what it must hold to be the right one. The file is complete before it
-//! has a name (it is linked into place), so nobody ever reads half of one, and two creators cannot both win.
+//! has a name (it is linked into place), so nobody ever reads half of one, and two creators cannot both win. The ring may still be
+//! in the making then: its ready word tells.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Access;
 use crate::sys::file::{Folder, Links, Unopened};
 use crate::sys::proc;
 use crate::sys::shm::ShmId;
@@ -84,6 +84,8 @@ pub(crate) enum Found {
     Nothing,
     /// A file, but no rendezvous file.
     Foreign,
+    /// A file in which nothing is, or nothing yet: see [`publish`](super::publish).
+    Empty,
     Record(Record),
 }
 
@@ -120,6 +122,8 @@ fn some(found: io::Result<Unopened>) -> io::Result<Option<Unopened>> {
 pub(super) fn read_unopened(file: &Unopened) -> io::Result<Found> {
     if file.is_small_file(LENGTH_MAX)? {
         read_file(&file.open()?)
+    } else if file.is_empty_file() {
+        Ok(Found::Empty)
     } else {
         Ok(Found::Foreign)
     }
@@ -164,66 +168,6 @@ fn read_file(file: &File) -> io::Result<Found> {
     file.take(LENGTH_MAX + 1).read_to_end(&mut text)?;
     let record = str::from_utf8(&text).ok().and_then(Record::parse);
     Ok(record.map_or(Found::Foreign, Found::Record))
-}
-
-/// Gives a finished record a name in a folder. `Ok(false)` when something has that name.
-///
-/// The folder is held, so that the file is made and linked in one and the same. `begin` is called
-/// before anything can lead to the ring.
-pub(crate) fn publish(
-    folder: &Folder,
-    name: &OsStr,
-    record: &Record,
-    access: &Access,
-    begin: impl FnOnce(),
-) -> io::Result<bool> {
-    let linked = match folder.open_unnamed() {
-        Ok(unnamed) => {
-            write_record(&unnamed, record, access)?;
-            begin();
-            folder.link_unnamed(&unnamed, name)
-        }
-        // Some file systems have no unnamed files. What else is wrong with the folder, this finds out too.
-        Err(_) => {
-            begin();
-            link_temporary(folder, name, record, access)?
-        }
-    };
-    match linked {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// The same by a file with a name of its own. A creator killed in here leaves that file, which
-/// leads to the ring as any other name would.
-fn link_temporary(
-    folder: &Folder,
-    name: &OsStr,
-    record: &Record,
-    access: &Access,
-) -> io::Result<io::Result<()>> {
-    let number = u128::from_ne_bytes(proc::random_bytes()?);
-    let temporary = folder.inside(OsStr::new(&format!(".ringpipe-{number:032x}")));
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    let written = write_record(&file, record, access);
-    let linked = written.map(|()| fs::hard_link(&temporary, folder.inside(name)));
-    fs::remove_file(&temporary)?;
-    linked
-}
-
-fn write_record(mut file: &File, record: &Record, access: &Access) -> io::Result<()> {
-    file.write_all(record.render().as_bytes())?;
-    fchown(file, access.uid, access.gid)?;
-    // After the owner: a change of owner clears mode bits.
-    file.set_permissions(Permissions::from_mode(access.mode))?;
-    // Before it is linked: after a loss of power there is no name that leads nowhere.
-    file.sync_all()
 }
 
 /// Takes the name away if it still leads to `record`. `Ok(false)` when it leads elsewhere.
@@ -300,23 +244,15 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn record() -> Record {
+    pub(in super::super) fn record() -> Record {
         Record {
             segment: ShmId::from_raw(7),
             cookie: [0x0123_4567_89ab_cdef, 42],
             boot: [9; 16],
             namespace: 4_026_531_839,
-        }
-    }
-
-    fn access() -> Access {
-        Access {
-            mode: 0o640,
-            uid: None,
-            gid: None,
         }
     }
 
@@ -341,52 +277,6 @@ mod tests {
         ] {
             assert_eq!(Record::parse(text), None, "{text:?}");
         }
-    }
-
-    #[test]
-    fn a_name_is_given_once_and_taken_away_by_its_record_only() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("ring");
-        let held = Folder::hold(folder.path()).unwrap();
-        let publish = || publish(&held, OsStr::new("ring"), &record(), &access(), || ());
-        assert!(publish().unwrap());
-        assert!(!publish().unwrap());
-        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o640);
-        let other = Record {
-            cookie: [0, 0],
-            ..record()
-        };
-        let withdraw = |record| {
-            let mut gone = false;
-            let withdrawn = withdraw(&path, &record, Links::Follow, || gone = true).unwrap();
-            assert_eq!(withdrawn, gone);
-            withdrawn
-        };
-        assert!(!withdraw(other));
-        assert!(withdraw(record()));
-        assert!(!withdraw(record()));
-        assert!(matches!(
-            read(&path, Links::Follow).unwrap(),
-            Found::Nothing
-        ));
-    }
-
-    #[test]
-    fn a_file_system_without_unnamed_files_does_too() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("ring");
-        let held = Folder::hold(folder.path()).unwrap();
-        let link = || link_temporary(&held, OsStr::new("ring"), &record(), &access()).unwrap();
-        link().unwrap();
-        assert!(
-            matches!(read(&path, Links::Follow).unwrap(), Found::Record(found) if found == record())
-        );
-        assert_eq!(link().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-        assert_eq!(
-            fs::read_dir(folder.path()).unwrap().count(),
-            1,
-            "no temporary file stays"
-        );
     }
 
     #[test]

@@ -296,7 +296,7 @@ impl Parent {
 
     /// Whether it is stopped now: then it is alive, and no part of it has ended.
     fn is_stopped(&self) -> bool {
-        self.stat.as_ref().is_some_and(proc::is_stopped)
+        self.stat.as_ref().is_some_and(proc::is_stopped_by)
     }
 }
 

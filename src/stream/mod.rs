@@ -241,7 +241,9 @@ impl Options {
 /// Creates a pipe: what pipe(2) gives, of [`DEFAULT_CAPACITY`].
 ///
 /// For threads, and for children that are forked: these have both ends too, and an end is closed only when all who have it
-/// have closed it, or ended. The kernel frees the memory with the last of them.
+/// have closed it, or ended. The kernel frees the memory with the last of them, but not its semaphores: the last to close an end
+/// removes these. If that one ends without closing it (it is killed, calls exit(3) or `_exit(2)`, or has it in a static), they stay until
+/// [`collect`](crate::collect()) or `ringpipe gc` takes them.
 ///
 /// # Errors
 ///

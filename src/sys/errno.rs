@@ -34,12 +34,16 @@ impl Errno {
     pub const EPERM: Self = Self(libc::EPERM);
     /// Nothing there with this name or key.
     pub const ENOENT: Self = Self(libc::ENOENT);
+    /// No such process.
+    pub const ESRCH: Self = Self(libc::ESRCH);
     /// A signal arrived while the call slept.
     pub const EINTR: Self = Self(libc::EINTR);
     /// No such device or address.
     pub const ENXIO: Self = Self(libc::ENXIO);
     /// As many files as there may be are open.
     pub const EMFILE: Self = Self(libc::EMFILE);
+    /// A file has as many names as it may have.
+    pub const EMLINK: Self = Self(libc::EMLINK);
     /// Nobody reads the other end.
     pub const EPIPE: Self = Self(libc::EPIPE);
     /// The time is over.
@@ -95,12 +99,14 @@ impl Errno {
     }
 }
 
-const NAMES: [(Errno, &str); 20] = [
+const NAMES: [(Errno, &str); 22] = [
     (Errno::EPERM, "EPERM"),
     (Errno::ENOENT, "ENOENT"),
+    (Errno::ESRCH, "ESRCH"),
     (Errno::EINTR, "EINTR"),
     (Errno::ENXIO, "ENXIO"),
     (Errno::EMFILE, "EMFILE"),
+    (Errno::EMLINK, "EMLINK"),
     (Errno::EPIPE, "EPIPE"),
     (Errno::ETIMEDOUT, "ETIMEDOUT"),
     (Errno::E2BIG, "E2BIG"),

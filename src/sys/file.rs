@@ -8,7 +8,9 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::fcntl::{
+    AT_FDCWD, AtFlags, OFlag, OpenHow, RenameFlags, ResolveFlag, openat, openat2, renameat2,
+};
 use nix::sys::stat::Mode;
 use nix::sys::statfs::fstatfs;
 use nix::unistd::{UnlinkatFlags, linkat, unlinkat};
@@ -62,6 +64,11 @@ impl Unopened {
         }
         let magic = fstatfs(&self.file)?.filesystem_type().0 as u32;
         Ok(!KERNEL_FILE_SYSTEMS.contains(&magic))
+    }
+
+    /// Whether it is a regular file in which nothing is.
+    pub(crate) fn is_empty_file(&self) -> bool {
+        self.metadata.is_file() && self.metadata.len() == 0
     }
 
     /// Whether it is a symbolic link, which [`Links::Refuse`] does not follow.
@@ -164,6 +171,13 @@ impl Folder {
     pub(crate) fn link_unnamed(&self, file: &File, name: &OsStr) -> io::Result<()> {
         let follow = AtFlags::AT_SYMLINK_FOLLOW;
         Ok(linkat(AT_FDCWD, &held(file), &self.0, name, follow)?)
+    }
+
+    /// Gives a file in it another name, unless that is taken (`EEXIST`). renameat2(2),
+    /// `RENAME_NOREPLACE`.
+    pub(crate) fn rename_new(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        let flags = RenameFlags::RENAME_NOREPLACE;
+        Ok(renameat2(&self.0, from, &self.0, to, flags)?)
     }
 
     /// Its device and inode.

@@ -6,12 +6,24 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
+use super::errno::Errno;
 use super::sem::SemId;
 use super::shm::ShmId;
 
 /// The inode of the IPC namespace this thread is in: identifiers mean something only inside it.
 pub(crate) fn ipc_namespace() -> io::Result<u64> {
     fs::metadata("/proc/thread-self/ns/ipc").map(|file| file.ino())
+}
+
+/// Whether a process that this one can see, and look at, is in the IPC namespace with that inode.
+pub(crate) fn is_namespace_alive(inode: u64) -> bool {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_name().as_encoded_bytes()[0].is_ascii_digit())
+        .any(|entry| {
+            let namespace = fs::metadata(entry.path().join("ns/ipc"));
+            namespace.is_ok_and(|file| file.ino() == inode)
+        })
 }
 
 /// The inode of the mount namespace this thread is in: a path means something only inside it.
@@ -71,6 +83,24 @@ pub(crate) fn shm_ids() -> io::Result<Vec<ShmId>> {
 /// The semaphore sets of this IPC namespace, also those of others.
 pub(crate) fn sem_ids() -> io::Result<Vec<SemId>> {
     second_column("/proc/sysvipc/sem").map(|ids| ids.into_iter().map(SemId::from_raw).collect())
+}
+
+/// How many bytes of a segment are in memory or swapped out; `None` if it is gone.
+pub(crate) fn bytes_had(id: ShmId) -> io::Result<Option<u64>> {
+    const TABLE: &str = "/proc/sysvipc/shm";
+    let table = fs::read_to_string(TABLE)?;
+    let row = table.lines().skip(1).find_map(|line| {
+        let columns: Vec<_> = line.split_ascii_whitespace().collect();
+        let is_its = columns.get(1).and_then(|own| own.parse().ok()) == Some(id.raw());
+        is_its.then_some(columns)
+    });
+    // The last two columns.
+    let Some([.., resident, swapped]) = row.as_deref() else {
+        return Ok(None);
+    };
+    Ok(Some(
+        parse::<u64>(resident, TABLE)? + parse::<u64>(swapped, TABLE)?,
+    ))
 }
 
 /// The identifiers in a table of /proc/sysvipc: one heading, then one object a line, key first.
@@ -140,21 +170,58 @@ pub(crate) fn command_of(pid: i32) -> Option<String> {
     Some(String::from_utf8_lossy(&name).trim_end().to_owned())
 }
 
+/// Whether a process has ended, as far as can be told: there is none of that number, or only what
+/// its parent has not reaped.
+pub(crate) fn has_ended(pid: i32) -> bool {
+    if pid <= 0 {
+        return false;
+    }
+    // SAFETY: signal 0 is none; the call checks whether the process exists, and touches no memory.
+    if unsafe { libc::kill(pid, 0) } == -1 {
+        return Errno::last() == Errno::ESRCH;
+    }
+    // A process whose first thread has ended looks like that, too, but has others.
+    let others = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    is_proc_ours() && others == 1 && state_of(pid).is_some_and(|state| "ZX".contains(state))
+}
+
+/// Whether the numbers in /proc are those by which this process knows others.
+fn is_proc_ours() -> bool {
+    let own = fs::read_link("/proc/self");
+    own.is_ok_and(|own| own.as_os_str() == std::process::id().to_string().as_str())
+}
+
+/// The letter for what a process is about, if there is one with this number: see proc(5).
+fn state_of(pid: i32) -> Option<char> {
+    state_in(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+fn state_in(stat: &str) -> Option<char> {
+    // The state comes behind the name, which is in brackets and may hold anything.
+    stat.rsplit(") ").next()?.chars().next()
+}
+
+/// Whether a process is stopped, by a signal or a debugger.
+pub(crate) fn is_stopped(pid: i32) -> bool {
+    state_of(pid).is_some_and(is_stop)
+}
+
+fn is_stop(state: char) -> bool {
+    "Tt".contains(state)
+}
+
 /// What tells of this process's state, also to another process that has the descriptor.
 pub(crate) fn own_stat() -> io::Result<File> {
     File::open("/proc/self/stat")
 }
 
-/// Whether the process of a file from [`own_stat`] is stopped, by a signal or a debugger.
-pub(crate) fn is_stopped(stat: &File) -> bool {
+/// The same as [`is_stopped`] for the process of a file from [`own_stat`].
+pub(crate) fn is_stopped_by(stat: &File) -> bool {
     let mut text = [0; 256];
     let Ok(len) = stat.read_at(&mut text, 0) else {
         return false; // it is gone
     };
-    // The state comes behind the name, which is in brackets and may hold anything.
-    let text = String::from_utf8_lossy(&text[..len]);
-    let state = text.rsplit(") ").next();
-    state.is_some_and(|state| state.starts_with(['T', 't']))
+    state_in(&String::from_utf8_lossy(&text[..len])).is_some_and(is_stop)
 }
 
 #[cfg(test)]

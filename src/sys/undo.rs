@@ -19,37 +19,37 @@ use nix::unistd::Pid;
 
 use super::errno::{Errno, Result};
 use super::from_nix;
-use super::key::Key;
-use super::sem::{SemGetFlags, SemId, SemOp, semctl_getval, semctl_rmid, semget, semop};
+use super::sem::{SemId, SemOp, semctl_getval, semop};
 
 /// Enough for one closure and one system call, without optimisation too; there are no signal frames.
 const STACK: usize = 64 << 10;
 
 /// Finds out whether the kernel reverses semaphore operations of a process that ended.
 ///
-/// It costs a process each time; the caller keeps the answer.
+/// Tried out on semaphore `num` of `set`, which nobody else may be changing. If the kernel does so,
+/// its value is as before; if not, it is greater by 1. It costs a process each time; the caller
+/// keeps the answer.
 ///
 /// # Errors
 ///
-/// Those of semget(2), semop(2) and clone(2): `ENOSPC` when there are too many sets, `EPERM` or
-/// `EAGAIN` when there may be no more processes. `EINTR`: somebody killed the child, so there is no
-/// answer.
-pub(crate) fn undo_works() -> Result<bool> {
-    let set = Set(semget(Key::PRIVATE, 1, SemGetFlags::CREATE, 0o600)?);
+/// Those of semctl(2), semop(2) and clone(2): `EPERM` or `EAGAIN` when there may be no more
+/// processes. `EINTR`: somebody killed the child, so there is no answer.
+pub(crate) fn undo_works(set: SemId, num: u16) -> Result<bool> {
+    let before = semctl_getval(set, num)?;
     let _blocked = SignalsBlocked::new()?;
-    let child = spawn_adder(set.0)?;
+    let child = spawn_adder(set, num)?;
     match reap(child)? {
-        WaitStatus::Exited(_, 0) => Ok(semctl_getval(set.0, 0)? == 0),
+        WaitStatus::Exited(_, 0) => Ok(semctl_getval(set, num)? == before),
         WaitStatus::Exited(_, errno) => Err(Errno::from_raw(errno)),
         _ => Err(Errno::EINTR),
     }
 }
 
 /// Starts a process that adds 1 with undo and exits; its exit code is 0 or semop's errno.
-fn spawn_adder(set: SemId) -> Result<Pid> {
+fn spawn_adder(set: SemId, num: u16) -> Result<Pid> {
     let mut stack = vec![0; STACK];
     // The numbers of all errors are below 256.
-    let add = || match semop(set, &[SemOp::add(0, 1).undo()]) {
+    let add = || match semop(set, &[SemOp::add(num, 1).undo()]) {
         Ok(()) => 0,
         Err(errno) => errno.raw() as isize,
     };
@@ -73,16 +73,6 @@ fn reap(child: Pid) -> Result<WaitStatus> {
             Err(NixErrno::EINTR) => {}
             result => return result.map_err(from_nix),
         }
-    }
-}
-
-/// Removes the set on every way out.
-struct Set(SemId);
-
-impl Drop for Set {
-    fn drop(&mut self) {
-        // It is ours and private; if somebody removed it all the same, there is nothing left to do.
-        let _ = semctl_rmid(self.0);
     }
 }
 
@@ -111,50 +101,40 @@ impl Drop for SignalsBlocked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::proc::sem_ids;
+    use crate::sys::key::Key;
+    use crate::sys::sem::{SemGetFlags, semctl_rmid, semget};
     use crate::sys::testing::in_child;
-    use nix::sched::unshare;
     use nix::sys::signal::Signal;
     use std::fs;
 
-    #[test]
-    fn undo_works_on_linux() {
-        assert_eq!(undo_works(), Ok(true));
+    /// A set of two that goes away with the value.
+    struct Set(SemId);
+
+    impl Set {
+        fn new() -> Self {
+            let set = semget(Key::PRIVATE, 2, SemGetFlags::CREATE, 0o600).unwrap();
+            semop(set, &[SemOp::add(1, 7)]).unwrap();
+            Self(set)
+        }
     }
 
-    /// Goes into an IPC namespace of its own, where nobody else makes sets; false if not allowed.
-    fn alone() -> bool {
-        let user = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWIPC;
-        unshare(CloneFlags::CLONE_NEWIPC)
-            .or_else(|_| unshare(user))
-            .is_ok()
-    }
-
-    #[test]
-    fn no_set_is_left_behind() {
-        in_child(|| {
-            if alone() {
-                assert_eq!(undo_works(), Ok(true));
-                assert_eq!(sem_ids().unwrap(), []);
-            }
-        });
+    impl Drop for Set {
+        fn drop(&mut self) {
+            semctl_rmid(self.0).unwrap();
+        }
     }
 
     #[test]
-    fn no_set_is_left_behind_by_a_failure() {
-        in_child(|| {
-            if alone() {
-                let set = Set(semget(Key::PRIVATE, 1, SemGetFlags::CREATE, 0o600).unwrap());
-                assert_eq!(sem_ids().unwrap(), [set.0]);
-                drop(set);
-                assert_eq!(sem_ids().unwrap(), []);
-            }
-        });
+    fn undo_works_on_linux_and_leaves_the_values() {
+        let set = Set::new();
+        assert_eq!(undo_works(set.0, 0), Ok(true));
+        assert_eq!(undo_works(set.0, 1), Ok(true));
+        assert_eq!([0, 1].map(|num| semctl_getval(set.0, num)), [Ok(0), Ok(7)]);
     }
 
     #[test]
     fn a_failing_child_reports_its_errno() {
-        let child = spawn_adder(SemId::from_raw(-1)).unwrap();
+        let child = spawn_adder(SemId::from_raw(-1), 0).unwrap();
         let status = reap(child).unwrap();
         assert_eq!(status, WaitStatus::Exited(child, Errno::EINVAL.raw()));
     }
@@ -173,7 +153,8 @@ mod tests {
             sigchld.add(Signal::SIGCHLD);
             sigchld.thread_block().unwrap();
             let before = status("SigBlk:");
-            assert_eq!(undo_works(), Ok(true));
+            let set = Set::new();
+            assert_eq!(undo_works(set.0, 0), Ok(true));
             assert_eq!(status("SigBlk:"), before);
             assert_eq!(status("ShdPnd:").trim().trim_matches('0'), "");
         });
@@ -182,7 +163,8 @@ mod tests {
     #[test]
     fn no_child_is_left_behind() {
         in_child(|| {
-            assert_eq!(undo_works(), Ok(true));
+            let set = Set::new();
+            assert_eq!(undo_works(set.0, 0), Ok(true));
             let left = waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG));
             assert_eq!(left, Err(NixErrno::ECHILD));
         });

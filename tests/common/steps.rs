@@ -5,7 +5,7 @@ use nix::sys::signal::{Signal, kill, raise};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::{Child, forked};
+use super::{Child, forked, forked_unprepared};
 
 /// A process that goes from halt to halt. Killed and reaped at the end, whatever happens.
 #[derive(Debug)]
@@ -17,11 +17,15 @@ pub struct Stepped {
 impl Stepped {
     /// Forks a process that has not begun with `work`. It must be stepped by the thread that made it.
     pub fn new(work: impl FnOnce()) -> Self {
-        let child = forked(|| {
-            ptrace::traceme().expect("nobody traces it yet");
-            raise(Signal::SIGSTOP).expect("a process can stop itself");
-            work();
-        });
+        Self::of(forked(halted_before(work)))
+    }
+
+    /// The same in a process that has not used the library yet: see [`forked_unprepared`].
+    pub fn unprepared(work: impl FnOnce()) -> Self {
+        Self::of(forked_unprepared(halted_before(work)))
+    }
+
+    fn of(child: Child) -> Self {
         let pid = Pid::from_raw(child.pid());
         let stopped = waitpid(pid, None).expect("it is our child");
         assert_eq!(stopped, WaitStatus::Stopped(pid, Signal::SIGSTOP));
@@ -106,11 +110,28 @@ impl Drop for Stepped {
     }
 }
 
+fn halted_before(work: impl FnOnce()) -> impl FnOnce() {
+    || {
+        ptrace::traceme().expect("nobody traces it yet");
+        raise(Signal::SIGSTOP).expect("a process can stop itself");
+        work();
+    }
+}
+
 /// Runs `work` in processes that are killed: the first at its first halt, the next at its second and so on, until one
 /// comes to its end. After each, `look` is told how many halts there were.
-pub fn killed_everywhere(mut work: impl FnMut(), mut look: impl FnMut(usize)) {
+pub fn killed_everywhere(mut work: impl FnMut(), look: impl FnMut(usize)) {
+    kill_everywhere(|| Stepped::new(&mut work), look);
+}
+
+/// The same in processes that have not used the library yet: see [`forked_unprepared`].
+pub fn killed_everywhere_unprepared(mut work: impl FnMut(), look: impl FnMut(usize)) {
+    kill_everywhere(|| Stepped::unprepared(&mut work), look);
+}
+
+fn kill_everywhere(mut start: impl FnMut() -> Stepped, mut look: impl FnMut(usize)) {
     for halts in 0.. {
-        let mut process = Stepped::new(&mut work);
+        let mut process = start();
         let killed = (0..=halts).all(|_| process.step());
         drop(process);
         look(halts);

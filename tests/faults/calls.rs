@@ -79,6 +79,14 @@ impl Call {
         self.number == libc::SYS_openat && self.args[2] as i32 & libc::O_TMPFILE == libc::O_TMPFILE
     }
 
+    pub fn links(&self) -> bool {
+        matches!(self.number, libc::SYS_linkat | libc::SYS_link)
+    }
+
+    pub fn renames(&self) -> bool {
+        self.number == libc::SYS_renameat2
+    }
+
     pub fn populates(&self) -> bool {
         self.number == libc::SYS_madvise && self.args[2] == POPULATE
     }
@@ -204,7 +212,9 @@ impl Call {
             libc::SYS_close => vec![EINTR],
             libc::SYS_fsync => vec![EIO, ENOSPC, EDQUOT, EINTR],
             libc::SYS_fchown | libc::SYS_fchmod => vec![EPERM, EROFS, EIO],
-            libc::SYS_linkat | libc::SYS_link => vec![EACCES, ENOSPC, EDQUOT, EROFS, EIO],
+            libc::SYS_renameat2 | libc::SYS_linkat | libc::SYS_link => {
+                vec![EACCES, ENOSPC, EDQUOT, EROFS, EIO]
+            }
             libc::SYS_unlinkat | libc::SYS_unlink => vec![EACCES, EPERM, EBUSY, EROFS, EIO],
             libc::SYS_flock => vec![ENOLCK, EAGAIN],
             libc::SYS_pipe2 => vec![EMFILE, ENFILE],
@@ -245,7 +255,7 @@ impl Call {
     }
 }
 
-const NAMES: [(i64, &str); 44] = [
+const NAMES: [(i64, &str); 45] = [
     (libc::SYS_shmget, "shmget"),
     (libc::SYS_shmat, "shmat"),
     (libc::SYS_shmdt, "shmdt"),
@@ -279,6 +289,7 @@ const NAMES: [(i64, &str); 44] = [
     (libc::SYS_fchmod, "fchmod"),
     (libc::SYS_linkat, "linkat"),
     (libc::SYS_link, "link"),
+    (libc::SYS_renameat2, "renameat2"),
     (libc::SYS_unlinkat, "unlinkat"),
     (libc::SYS_unlink, "unlink"),
     (libc::SYS_flock, "flock"),

@@ -92,6 +92,28 @@ fn creating_where_files_need_names() {
 }
 
 #[test]
+fn creating_where_files_have_one_name() {
+    let machine = Machine {
+        lacks: |call| call.links().then_some(libc::EPERM),
+        ..USUAL
+    };
+    sweep_on(machine, "create without hard links", |world| {
+        creating(world, Kind::Spsc, By::Path, PLAIN);
+    });
+    let machine = Machine {
+        lacks: |call| {
+            let refused = call.links() || call.makes_unnamed();
+            let refused = refused.then_some(libc::EOPNOTSUPP);
+            refused.or(call.renames().then_some(libc::EINVAL))
+        },
+        ..USUAL
+    };
+    sweep_on(machine, "create where only names can be made", |world| {
+        creating(world, Kind::Mpmc, By::Path, PLAIN);
+    });
+}
+
+#[test]
 fn creating_where_memory_cannot_be_populated() {
     let machine = Machine {
         lacks: |call| call.populates().then_some(libc::EINVAL),

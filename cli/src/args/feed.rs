@@ -21,6 +21,10 @@ pub(crate) struct Endpoint {
     /// process has it open (kernel.shm_rmid_forced = 1). Streams are created there anyway.
     #[arg(long, requires = "mpmc")]
     pub(crate) allow_rmid_forced: bool,
+    /// Give the name to a new one if it leads into another IPC namespace, such as that of a container that
+    /// has ended.
+    #[arg(long)]
+    pub(crate) replace_other_namespace: bool,
     #[command(flatten)]
     pub(crate) trust: Trust,
 }

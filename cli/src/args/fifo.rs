@@ -64,6 +64,10 @@ pub(crate) struct Mkfifo {
     /// (kernel.shm_rmid_forced = 1).
     #[arg(long)]
     pub(crate) allow_rmid_forced: bool,
+    /// Give the name to a new one if it leads into another IPC namespace, such as that of a container that
+    /// has ended.
+    #[arg(long)]
+    pub(crate) replace_other_namespace: bool,
 }
 
 /// Talk with somebody at another terminal, line by line.

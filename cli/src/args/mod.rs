@@ -163,6 +163,10 @@ pub(crate) struct Rm {
     /// The rings.
     #[arg(required = true, value_name = "NAME", value_parser = name_parser())]
     pub(crate) names: Vec<Name>,
+    /// Take away only names that lead into other IPC namespaces, such as those of containers that have
+    /// ended, and touch no ring.
+    #[arg(long)]
+    pub(crate) other_namespace: bool,
 }
 
 /// Remove what is provably dead: half-made rings, empty rings without name and user, semaphores and names of rings

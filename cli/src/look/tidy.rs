@@ -10,7 +10,11 @@ use crate::text::{print, print_json, printable};
 
 /// Runs `ringpipe rm`: tries every name, and ends as the first failure says.
 pub(crate) fn rm(order: &Rm) -> Result<(), Failure> {
-    crate::exit::all(order.names.iter().map(ringpipe::remove))
+    let names = order.names.iter();
+    if order.other_namespace {
+        return crate::exit::all(names.map(ringpipe::remove_other_namespace));
+    }
+    crate::exit::all(names.map(ringpipe::remove))
 }
 
 /// What `ringpipe gc --json` prints.
@@ -39,6 +43,7 @@ impl Piece {
             Garbage::HalfMade(id) => ("half made", Some(id.raw()), None),
             Garbage::Nameless(id) => ("nameless", Some(id.raw()), None),
             Garbage::Removed(id) => ("removed", Some(id.raw()), None),
+            Garbage::Broken(id) => ("broken", Some(id.raw()), None),
             Garbage::Semaphores(id) => ("semaphores", Some(id.raw()), None),
             Garbage::StaleName(path) => ("stale name", None, Some(path.display().to_string())),
             _ => ("unknown", None, None),

@@ -66,5 +66,6 @@ fn copy_in(inlet: &mut Inlet) -> Result<(), Failure> {
 pub(crate) fn mkfifo(order: &Mkfifo) -> Result<(), Failure> {
     let options = Options::new().capacity(order.capacity).mode(order.mode);
     let options = options.allow_rmid_forced(order.allow_rmid_forced);
+    let options = options.replace_other_namespace(order.replace_other_namespace);
     crate::exit::all(order.names.iter().map(|name| options.create(name)))
 }

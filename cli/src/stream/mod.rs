@@ -83,6 +83,7 @@ impl Shared for Fifo {
     fn open_or_create(endpoint: &Endpoint) -> Result<Self, Error> {
         let options = Options::new().capacity(endpoint.capacity);
         let options = endpoint.trust.put(options.mode(endpoint.mode));
+        let options = options.replace_other_namespace(endpoint.replace_other_namespace);
         options.open_or_create(&endpoint.name)
     }
 
@@ -175,6 +176,7 @@ mod tests {
             capacity: 4096,
             mode: 0o600,
             allow_rmid_forced: false,
+            replace_other_namespace: false,
             trust: Trust::default(),
         };
         let times = Cell::new(0);

@@ -61,6 +61,7 @@ impl<const N: usize> Shared for Ring<[u8; N]> {
         let options = Options::new().capacity(endpoint.capacity / N);
         let options = options.mode(endpoint.mode).type_name("records");
         let options = options.allow_rmid_forced(endpoint.allow_rmid_forced);
+        let options = options.replace_other_namespace(endpoint.replace_other_namespace);
         endpoint.trust.put(options).open_or_create(&endpoint.name)
     }
 
