@@ -1,15 +1,15 @@
-//! Standard input into a stream: read(2) writes right into the ring.
+//! Standard input into a stream: read(2) writes right into the ring where it can.
 
 use std::fs::File;
-use std::io::{self, IoSliceMut, Read};
+use std::io;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 
 use ringpipe::Error;
-use ringpipe::stream::{Fifo, PIPE_BUF, Reservation, Writer};
+use ringpipe::stream::{Fifo, Writer};
 
-use super::{CHUNK, INPUT, Step, halted, is_passing, leads_nowhere, unbuffered, wait};
+use super::{CHUNK, INPUT, Step, halted, leads_nowhere, unbuffered, wait};
 use crate::exit::Failure;
 use crate::signals::{Signals, TICK};
 
@@ -37,40 +37,18 @@ impl Inlet {
     }
 
     /// Reads a piece of the input into the stream.
-    ///
-    /// In whole pages where there is room for some: so records of a size that divides a page are never torn by what others
-    /// write.
     pub(super) fn step(&mut self) -> Result<Step, Failure> {
         wait::readable(&self.input, &self.signals)?;
-        let mut room = match self.writer.reserve(CHUNK) {
-            Ok(room) => room,
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Step::Gone),
-            Err(error) => return halted(&error, "write to the stream"),
-        };
-        match read(&self.input, &mut room) {
+        match self.writer.copy_from_fd(&self.input, CHUNK) {
             Ok(0) => Ok(Step::End),
             Ok(count) => {
-                room.commit(count);
                 self.sent += count as u64;
                 Ok(Step::Moved)
             }
-            Err(error) if is_passing(&error) => Ok(Step::Moved),
-            Err(error) => Err(Failure::io(INPUT, &error)),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Step::Gone),
+            Err(error) => halted(&error, INPUT),
         }
     }
-}
-
-fn read(mut input: &File, room: &mut Reservation<'_>) -> io::Result<usize> {
-    let len = room.len();
-    let whole = if len > PIPE_BUF {
-        len - len % PIPE_BUF
-    } else {
-        len
-    };
-    let (first, second) = room.as_mut_slices();
-    let now = first.len().min(whole);
-    let mut parts = [&mut first[..now], &mut second[..whole - now]].map(IoSliceMut::new);
-    input.read_vectored(&mut parts)
 }
 
 /// Opens a stream, as open(2) does: waits for somebody who reads. `None` if its name is taken away before.
