@@ -217,7 +217,8 @@ impl End {
         }
     }
 
-    /// The same for bytes that are in nobody else's hands: nothing but the peers' end stops the wait.
+    /// The same for bytes that are in nobody else's hands: nothing but the peers' end stops the
+    /// wait.
     pub(super) fn ready_at_last(&mut self, least: usize) -> Result<usize, Halt> {
         match self.member.look(least)? {
             Sight::Found(ready) => Ok(ready),

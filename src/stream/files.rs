@@ -4,7 +4,7 @@
 //! |---|---|
 //! | can be asked not to wait (RWF_NOWAIT): pipes, sockets, some devices, on newer kernels | so, right from the ring or into it |
 //! | is a regular file or a disk, or has O_NONBLOCK | plainly, right from the ring or into it: it does not wait for anybody |
-//! | any other: FIFOs, terminals, all pipes on older kernels | with the turn let go, by a copy of up to [`PIPE_BUF`] bytes |
+//! | any other: FIFOs, terminals, all pipes on older kernels | with the turn let go, by a copy of up to 64 KiB |
 //!
 //! In the last case bytes are in neither the stream nor the file for a moment, as with cat(1).
 
@@ -14,9 +14,13 @@ use std::os::fd::BorrowedFd;
 use super::PIPE_BUF;
 use crate::sys::{Errno, fd};
 
-/// How often a file is asked that says it is ready, and then is not: others use it too. After that, it is taken for one that
-/// cannot be asked.
+/// How often a file is asked that says it is ready, and then is not: others use it too. After that,
+/// it is taken for one that cannot be asked.
 pub(super) const TRIES: u32 = 16;
+
+/// How many bytes are taken out of the stream, or out of the file, at a time, where they cannot go
+/// straight.
+pub(super) const APART: usize = 64 << 10;
 
 /// Why nothing was moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,19 +75,23 @@ fn judge(
     })
 }
 
-/// Room for reading in whole pages, where there is room for some: so records of a size that divides a page are not torn by what
-/// others write.
-pub(super) fn whole_pages<'a>(
-    (first, second): (&'a mut [u8], &'a mut [u8]),
-) -> [IoSliceMut<'a>; 2] {
-    let len = first.len() + second.len();
-    let whole = if len > PIPE_BUF {
+/// So many bytes, of which the last are left out that do not fill a page, if any page is full. So
+/// records of a size that divides a page are not torn by what others write.
+pub(super) fn whole(len: usize) -> usize {
+    if len > PIPE_BUF {
         len - len % PIPE_BUF
     } else {
         len
-    };
-    let now = first.len().min(whole);
-    [&mut first[..now], &mut second[..whole - now]].map(IoSliceMut::new)
+    }
+}
+
+/// Room for reading, in whole pages.
+pub(super) fn whole_pages<'a>(
+    (first, second): (&'a mut [u8], &'a mut [u8]),
+) -> [IoSliceMut<'a>; 2] {
+    let len = whole(first.len() + second.len());
+    let now = first.len().min(len);
+    [&mut first[..now], &mut second[..len - now]].map(IoSliceMut::new)
 }
 
 /// Reads once, however long that takes.

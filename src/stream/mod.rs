@@ -66,8 +66,8 @@
 //! more processes, open it. Settings belong to what dup(2) shares, as O_NONBLOCK does, and take `&self`.
 //!
 //! While a [`Reservation`] is open, or between [`fill_buf`](std::io::BufRead::fill_buf) and
-//! [`consume`](std::io::BufRead::consume), the bytes are that handle's: other writers, or other readers, wait. They do not
-//! while a handle waits, be it for a file.
+//! [`consume`](std::io::BufRead::consume), the bytes are that handle's: other writers, or other
+//! readers, wait. They do not while a handle waits, be it for a file.
 //!
 //! # Cost
 //!

@@ -4,7 +4,6 @@ use std::io::{self, BufRead, IoSlice, IoSliceMut, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use super::PIPE_BUF;
 use super::end::{End, SHARE};
 use super::files::{self, Refused};
 use super::halt::Halt;
@@ -131,16 +130,20 @@ impl Reader {
         Ok(self.end.await_readiness(timeout)?)
     }
 
-    /// Writes what is in the ring to a file: at most `limit` bytes; how many, 0 at the end of the stream.
+    /// Writes what is in the ring to a file: at most `limit` bytes; how many, 0 at the end of the
+    /// stream.
     ///
-    /// Waits until there is something and then until the file takes some. While it waits for the file, other readers go on.
+    /// Waits until there is something and then until the file takes some. While it waits for the
+    /// file, other readers go on.
     ///
-    /// The bytes are written right from the ring, and what the file does not take stays in the stream, if the file can be
-    /// written to without waiting for somebody: a pipe (on newer kernels), a socket, a regular file, any with O_NONBLOCK. If this
-    /// process is killed in between, what was written may stay in the stream, too.
+    /// The bytes are written right from the ring, and what the file does not take stays in the
+    /// stream, if the file can be written to without waiting for somebody: a pipe (on newer
+    /// kernels), a socket, a regular file, any with O_NONBLOCK. If this process is killed in
+    /// between, what was written may stay in the stream, too.
     ///
-    /// For any other file, as a FIFO or a terminal, up to [`PIPE_BUF`] bytes are read first and then written, as
-    /// cat(1) does. If that write fails, or this process is killed in between, they are lost; no timeout or signal ends it.
+    /// For any other file, as a FIFO or a terminal, up to 64 KiB are read first and then written,
+    /// as cat(1) does. If that write fails, or this process is killed in between, they are lost; no
+    /// timeout or signal ends it.
     ///
     /// # Errors
     ///
@@ -188,14 +191,14 @@ impl Reader {
         }
         self.end.put_down();
         self.await_file(file, until)?; // before anything is taken
-        let mut bytes = [0; PIPE_BUF];
-        let most = limit.min(PIPE_BUF);
-        let now = self.ready_by(most, until)?.min(most);
-        if now > 0 {
-            self.take(&mut [IoSliceMut::new(&mut bytes[..now])], now);
-            files::write_all(file, &bytes[..now])?;
+        let ready = self.ready_by(limit, until)?;
+        let mut bytes = vec![0; ready.min(limit).min(files::APART)];
+        if !bytes.is_empty() {
+            let len = bytes.len();
+            self.take(&mut [IoSliceMut::new(&mut bytes)], len);
+            files::write_all(file, &bytes)?;
         }
-        Ok(now)
+        Ok(bytes.len())
     }
 
     fn await_file(&self, file: BorrowedFd<'_>, until: Option<Deadline>) -> io::Result<()> {

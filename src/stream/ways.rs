@@ -40,7 +40,8 @@ impl Ways {
         self.timeout.store(nanos.unwrap_or(0), Ordering::Relaxed);
     }
 
-    /// Waits for a file, as for the stream: not at all, until the deadline, or until a signal ends it.
+    /// Waits for a file, as for the stream: not at all, until the deadline, or until a signal ends
+    /// it.
     pub(super) fn await_file(
         &self,
         until: Option<Deadline>,

@@ -175,15 +175,17 @@ impl Writer {
 
     /// Reads from a file into the ring: at most `limit` bytes; how many, 0 at the file's end.
     ///
-    /// Waits for room, as a write of `limit` bytes would, and then until there is something to read. While it waits for the
-    /// file, other writers go on.
+    /// Waits for room, as a write of `limit` bytes would, and then until there is something to
+    /// read. While it waits for the file, other writers go on.
     ///
-    /// The bytes are read right into the ring, of more than [`PIPE_BUF`] in whole multiples of it, if the file can be read without
-    /// waiting for somebody: a pipe (on newer kernels), a socket, a regular file, any with O_NONBLOCK. If this process is
+    /// The bytes are read right into the ring, of more than [`PIPE_BUF`] in whole multiples of it,
+    /// if the file can be read without waiting for somebody: a pipe (on newer kernels), a socket, a
+    /// regular file, any with O_NONBLOCK. If this process is
     /// killed in between, what was read is lost.
     ///
-    /// From any other file, as a FIFO or a terminal, up to `PIPE_BUF` bytes are read first and then written, as cat(1) does. If
-    /// nobody reads the stream by then, they are lost; no timeout or signal ends the write.
+    /// From any other file, as a FIFO or a terminal, up to 64 KiB are read first and then written,
+    /// as cat(1) does. If nobody reads the stream by then, they are lost; no timeout or signal ends
+    /// the write.
     ///
     /// # Errors
     ///
@@ -211,7 +213,7 @@ impl Writer {
                 _ => {}
             }
         }
-        self.copy_apart(file, limit.min(PIPE_BUF), until)
+        self.copy_apart(file, limit.min(files::APART), until)
     }
 
     /// The same by a copy, with the turn let go before the file is read from.
@@ -222,22 +224,29 @@ impl Writer {
         limit: usize,
         until: Option<Deadline>,
     ) -> io::Result<usize> {
-        let mut bytes = [0; PIPE_BUF];
+        let mut bytes = vec![0; limit];
         let read = loop {
             drop(self.reserve_by(limit, until)?); // before anything is read
             self.await_file(file, until)?;
-            match files::read(file, &mut bytes[..limit]) {
+            match files::read(file, &mut bytes) {
                 Err(Errno::EAGAIN) => {}
                 Err(Errno::EINTR) if !self.end.ways.interruptible.is_on() => {}
                 read => break read?,
             }
         };
-        if read > 0 {
-            let ready = self.end.ready_at_last(read);
-            ready.map_err(|halt| self.failed(halt))?;
-            self.pass_share(&mut &bytes[..read], read);
-        }
+        self.send_at_last(&bytes[..read])
+            .map_err(|halt| self.failed(halt))?;
         Ok(read)
+    }
+
+    /// Writes all of it, in whole pages where there are some, however long that takes.
+    fn send_at_last(&mut self, mut bytes: &[u8]) -> Result<(), Halt> {
+        while !bytes.is_empty() {
+            let room = self.end.ready_at_last(bytes.len().min(PIPE_BUF))?;
+            let now = files::whole(room.min(bytes.len()));
+            self.pass(&mut bytes, now);
+        }
+        Ok(())
     }
 
     fn await_file(&self, file: BorrowedFd<'_>, until: Option<Deadline>) -> io::Result<()> {
