@@ -12,7 +12,7 @@ use nix::sys::stat::{SFlag, fstat};
 use nix::sys::uio;
 
 use super::errno::{Errno, Result};
-use super::from_nix;
+use super::{from_nix, ret_value};
 
 /// The position that a file has by itself, to preadv2(2) and pwritev2(2).
 const WHERE_IT_IS: libc::off_t = -1;
@@ -27,11 +27,12 @@ pub(crate) fn writev(fd: impl AsFd, from: &[IoSlice<'_>]) -> Result<usize> {
     uio::writev(fd, from).map_err(from_nix)
 }
 
-/// preadv2(2) with RWF_NOWAIT: [`Errno::EAGAIN`] if it would have to wait, [`Errno::ENOTSUP`] if that cannot be told.
+/// preadv2(2) with RWF_NOWAIT: [`Errno::EAGAIN`] if it would have to wait, [`Errno::ENOTSUP`] if
+/// that cannot be told.
 pub(crate) fn readv_now(fd: BorrowedFd<'_>, into: &mut [IoSliceMut<'_>]) -> Result<usize> {
     let (raw, count) = (fd.as_raw_fd(), parts(into.len()));
-    // SAFETY: an `IoSliceMut` is an iovec by its documentation, and there are `count` of them, each of memory that is
-    // borrowed for writing; the descriptor is open while it is borrowed.
+    // SAFETY: an `IoSliceMut` is an iovec by its documentation, and there are `count` of them, each
+    // of memory that is borrowed for writing; the descriptor is open while it is borrowed.
     let read = unsafe {
         let into = into.as_ptr().cast();
         libc::preadv2(raw, into, count, WHERE_IT_IS, libc::RWF_NOWAIT)
@@ -42,8 +43,8 @@ pub(crate) fn readv_now(fd: BorrowedFd<'_>, into: &mut [IoSliceMut<'_>]) -> Resu
 /// pwritev2(2) with RWF_NOWAIT, which answers as [`readv_now`] does.
 pub(crate) fn writev_now(fd: BorrowedFd<'_>, from: &[IoSlice<'_>]) -> Result<usize> {
     let (raw, count) = (fd.as_raw_fd(), parts(from.len()));
-    // SAFETY: an `IoSlice` is an iovec by its documentation, and there are `count` of them, each of memory that is
-    // borrowed; the descriptor is open while it is borrowed.
+    // SAFETY: an `IoSlice` is an iovec by its documentation, and there are `count` of them, each of
+    // memory that is borrowed; the descriptor is open while it is borrowed.
     let written = unsafe {
         let from = from.as_ptr().cast();
         libc::pwritev2(raw, from, count, WHERE_IT_IS, libc::RWF_NOWAIT)
@@ -92,6 +93,23 @@ fn is_ready_within(fd: BorrowedFd<'_>, events: PollFlags, limit: Option<Duration
     });
     let mut fds = [PollFd::new(fd, events)];
     poll(&mut fds, limit).map(|n| n > 0).map_err(from_nix)
+}
+
+/// poll(2) for something to read from either, or its end; sleeps until there is. Which of them.
+pub(crate) fn await_either(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> Result<[bool; 2]> {
+    let mut fds = [one, other].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+    poll(&mut fds, PollTimeout::NONE).map_err(from_nix)?;
+    Ok(fds.map(|fd| fd.any().unwrap_or(true)))
+}
+
+/// ioctl(2), FIONREAD: how many bytes are in a pipe.
+pub(crate) fn unread(fd: BorrowedFd<'_>) -> Result<usize> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: FIONREAD stores an int where the argument points, which is one; the descriptor is
+    // open while it is borrowed.
+    let done = unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONREAD, &raw mut count) };
+    ret_value(done)?;
+    Ok(usize::try_from(count).unwrap_or(0))
 }
 
 /// raise(3) with SIGPIPE: to the calling thread.
