@@ -4,6 +4,8 @@
 //! operation on items has its own, with the outcomes that it can have. An operation that does not take an
 //! item gives it back.
 
+mod errno;
+
 use std::io;
 use std::path::PathBuf;
 
@@ -13,6 +15,21 @@ use crate::ring::{self, Role};
 use crate::sysv::{Errno, ShmId};
 
 /// Why a ring cannot be created, opened, attached to, inspected or removed.
+///
+/// `?` turns it into an [`io::Error`], which has either a number or an error within, never both:
+///
+/// | error | its number in `io::Error` |
+/// |---|---|
+/// | [`NameTaken`](Self::NameTaken) | EEXIST |
+/// | [`NotFound`](Self::NotFound), [`Stale`](Self::Stale) | ENOENT |
+/// | [`NoReader`](Self::NoReader) | ENXIO |
+/// | [`TimedOut`](Self::TimedOut) | ETIMEDOUT |
+/// | [`Interrupted`](Self::Interrupted) | EINTR |
+/// | [`Crowded`](Self::Crowded) | EMFILE |
+/// | [`BadCapacity`](Self::BadCapacity), [`BadLimit`](Self::BadLimit), [`BadName`](Self::BadName) | EINVAL |
+/// | [`ForeignOwner`](Self::ForeignOwner), [`ForeignPages`](Self::ForeignPages) | EACCES |
+/// | [`PermissionDenied`](Self::PermissionDenied), [`Limit`](Self::Limit), [`Call`](Self::Call), [`File`](Self::File) | the kernel's own |
+/// | any other | none: [`io::Error::get_ref`] gives the error itself |
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -287,40 +304,6 @@ impl From<Fault> for Error {
                 field: "indices",
             },
         }
-    }
-}
-
-impl Error {
-    /// The number by which a pipe or FIFO would tell of this, or the kernel did: ENXIO, EEXIST, ENOENT, EACCES, ETIMEDOUT, EINTR
-    /// and others; `None` where they know no such error.
-    pub fn raw_os_error(&self) -> Option<i32> {
-        let errno = match self {
-            Self::NameTaken { .. } => Errno::EEXIST,
-            Self::NotFound { .. } | Self::Stale { .. } => Errno::ENOENT,
-            Self::NoReader { .. } => Errno::ENXIO,
-            Self::TimedOut { .. } => Errno::ETIMEDOUT,
-            Self::Interrupted => Errno::EINTR,
-            Self::Crowded { .. } => Errno::EMFILE,
-            Self::BadCapacity { .. } | Self::BadLimit { .. } | Self::BadName { .. } => {
-                Errno::EINVAL
-            }
-            // As for a FIFO of another user in a folder like /tmp (fs.protected_fifos).
-            Self::ForeignOwner { .. } | Self::ForeignPages { .. } => Errno::EACCES,
-            Self::PermissionDenied { source, .. }
-            | Self::Limit { source, .. }
-            | Self::Call { source, .. } => *source,
-            Self::File { source, .. } => return source.raw_os_error(),
-            _ => return None,
-        };
-        Some(errno.raw())
-    }
-}
-
-/// Of the like kind; the number is that of the error within ([`Error::raw_os_error`]).
-impl From<Error> for io::Error {
-    fn from(error: Error) -> Self {
-        let like = error.raw_os_error().map(Self::from_raw_os_error);
-        Self::new(like.map_or(io::ErrorKind::Other, |like| like.kind()), error)
     }
 }
 

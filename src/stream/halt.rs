@@ -54,7 +54,7 @@ impl From<Halt> for io::Error {
             ),
             Halt::Interrupted => Errno::EINTR.into(),
             Halt::File(errno) => errno.into(),
-            Halt::Fault(fault) => Self::other(fault),
+            Halt::Fault(fault) => fault.into(),
         }
     }
 }

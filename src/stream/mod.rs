@@ -69,6 +69,23 @@
 //! [`consume`](std::io::BufRead::consume), the bytes are that handle's: other writers, or other
 //! readers, wait. They do not while a handle waits, be it for a file.
 //!
+//! # Errors
+//!
+//! Reads and writes fail with [`io::Error`](std::io::Error), and so does what opens streams where
+//! `?` is used.
+//!
+//! | | number ([`raw_os_error`](std::io::Error::raw_os_error)) |
+//! |---|---|
+//! | nobody reads | EPIPE |
+//! | it would have to wait, and does not wait | EAGAIN |
+//! | a signal came, and waits are interruptible | EINTR |
+//! | nobody reads, at [`Fifo::writer_nonblocking`] | ENXIO |
+//! | nobody came in time, at [`Fifo::reader_timeout`] and the like | ETIMEDOUT |
+//! | another reason not to open or create one | that of [`Error`] |
+//! | a call to the kernel failed, or the file's in [`Reader::copy_to_fd`] | the kernel's |
+//! | a timeout of the end has passed | none; its kind is [`TimedOut`](std::io::ErrorKind::TimedOut) |
+//! | forked, removed, or spoiled | none; the [`Fault`](crate::Fault) is within |
+//!
 //! # Cost
 //!
 //! | | grows with |
