@@ -6,8 +6,8 @@ use super::{Error, Fault};
 use crate::sysv::Errno;
 
 impl Error {
-    /// The number by which a pipe or FIFO would tell of this, or the kernel did: ENXIO, EEXIST, ENOENT, EACCES, ETIMEDOUT, EINTR
-    /// and others; `None` where they know no such error.
+    /// The number by which a pipe or FIFO would tell of this, or the kernel did: ENXIO, EEXIST,
+    /// ENOENT, EACCES, ETIMEDOUT, EINTR and others; `None` where they know no such error.
     pub fn raw_os_error(&self) -> Option<i32> {
         let errno = match self {
             Self::NameTaken { .. } => Errno::EEXIST,

@@ -69,6 +69,15 @@
 //! [`consume`](std::io::BufRead::consume), the bytes are that handle's: other writers, or other
 //! readers, wait. They do not while a handle waits, be it for a file.
 //!
+//! # Signal handlers
+//!
+//! Unlike write(2), handles are not async-signal-safe: in a signal handler, use a pipe or an
+//! atomic. A handler that uses a clone while the thread that it has interrupted is in an operation
+//! of its own, or has a [`Reservation`], would wait for that thread for ever. Where that can be
+//! told, the call fails with EDEADLK instead. It cannot be told while bytes are shown by
+//! [`fill_buf`](std::io::BufRead::fill_buf), nor where the interrupted operation opens or closes an
+//! end. Nor are ends of one process ([`Options::in_process`]) safe while they sleep or wake.
+//!
 //! # Errors
 //!
 //! Reads and writes fail with [`io::Error`](std::io::Error), and so does what opens streams where
@@ -79,6 +88,7 @@
 //! | nobody reads | EPIPE |
 //! | it would have to wait, and does not wait | EAGAIN |
 //! | a signal came, and waits are interruptible | EINTR |
+//! | the thread has the turn already, by another handle | EDEADLK |
 //! | nobody reads, at [`Fifo::writer_nonblocking`] | ENXIO |
 //! | nobody came in time, at [`Fifo::reader_timeout`] and the like | ETIMEDOUT |
 //! | another reason not to open or create one | that of [`Error`] |

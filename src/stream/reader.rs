@@ -307,6 +307,7 @@ impl BufRead for Reader {
         if ready == 0 {
             return Ok(&[]);
         }
+        self.end.member.unbind(); // the handle may go to another thread meanwhile
         Ok(self.end.member.slices(ready).0)
     }
 

@@ -1,6 +1,7 @@
 //! The end that is written to.
 
 use std::io::{self, IoSlice, Write};
+use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -170,6 +171,7 @@ impl Writer {
         Ok(Reservation {
             end: &mut self.end,
             len: len.min(n),
+            bound: PhantomData,
         })
     }
 
@@ -392,6 +394,8 @@ impl Write for Writer {
 pub struct Reservation<'a> {
     end: &'a mut End,
     len: usize,
+    /// To its thread, as a mutex's guard is: so it can be told when the same thread waits for it.
+    bound: PhantomData<*const ()>,
 }
 
 impl Reservation<'_> {

@@ -38,6 +38,8 @@ impl Errno {
     pub const EINTR: Self = Self(libc::EINTR);
     /// No such device or address.
     pub const ENXIO: Self = Self(libc::ENXIO);
+    /// It would wait for itself.
+    pub const EDEADLK: Self = Self(libc::EDEADLK);
     /// As many files as there may be are open.
     pub const EMFILE: Self = Self(libc::EMFILE);
     /// Nobody reads the other end.
@@ -95,11 +97,12 @@ impl Errno {
     }
 }
 
-const NAMES: [(Errno, &str); 20] = [
+const NAMES: [(Errno, &str); 21] = [
     (Errno::EPERM, "EPERM"),
     (Errno::ENOENT, "ENOENT"),
     (Errno::EINTR, "EINTR"),
     (Errno::ENXIO, "ENXIO"),
+    (Errno::EDEADLK, "EDEADLK"),
     (Errno::EMFILE, "EMFILE"),
     (Errno::EPIPE, "EPIPE"),
     (Errno::ETIMEDOUT, "ETIMEDOUT"),
