@@ -275,8 +275,8 @@ const REMOVED: &str = "the ring's semaphores were removed under its users, by `i
     systemd-logind's RemoveIPC=yes at a logout; create the ring anew (and set RemoveIPC=no, or run as a \
     system user)";
 const FORKED: &str = "this handle is another process's, from which this one was forked: take a new one here, from the \
-    `Ring` or by opening the stream anew. A pipe's end is inherited, unless there was no participant's number or \
-    file left for it, or the parent was killed in the fork, or the child was stopped";
+    `Ring` or by opening the stream anew. A pipe's end is inherited, unless there was no participant's number \
+    (`Options::participants`) or file (`ulimit -n`) left for it, or the parent was killed in the fork, or the child was stopped";
 const CORRUPT: &str = "the ring's indices are impossible: some process wrote into the segment; remove the \
     ring and create it anew";
 

@@ -106,7 +106,8 @@
 //! | creating the stream | the memory, O(capacity), since each page is touched; O(1) with [`Options::prefault`]`(false)` |
 //! | closing it as the last | the memory that was touched: the kernel takes it back |
 //!
-//! The memory is 4096 bytes and 128 for each participant, rounded up to a page, and the bytes.
+//! The memory is 4096 bytes and 128 for each participant, rounded up to a page, and the bytes: 36
+//! KiB and the bytes by default.
 //!
 //! # Examples
 //!
@@ -157,6 +158,14 @@ pub const PIPE_BUF: usize = 4096;
 /// How many bytes a stream holds unless told otherwise.
 pub const DEFAULT_CAPACITY: usize = 256 << 10;
 
+/// How many ends of a stream may be open at a time unless told otherwise: of [`pipe`], whose
+/// children have both, those of 119 children besides.
+///
+/// With the nine semaphores that each stream has, that is as many as fit a set where `kernel.sem`
+/// begins with 250, as older kernels and many servers have it; and 128 such sets, which is their
+/// number there, are no more than the 32,000 semaphores.
+pub const DEFAULT_PARTICIPANTS: usize = 240;
+
 /// Streams of bytes, for [`Options`].
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {}
@@ -165,7 +174,7 @@ impl RingKind for Kind {}
 
 impl Sealed for Kind {
     const KIND: u32 = kind::STREAM;
-    const PARTICIPANTS: usize = 64;
+    const PARTICIPANTS: usize = DEFAULT_PARTICIPANTS;
     const CAPACITY: usize = DEFAULT_CAPACITY;
 }
 
@@ -173,9 +182,10 @@ impl Sealed for Kind {
 pub type Options = crate::options::Options<Kind>;
 
 impl Options {
-    /// How many ends may be open at a time, of both kinds together: from 1 to 511. Of use to creators only.
+    /// How many ends may be open at a time, of both kinds together: from 1 to 511, and
+    /// [`DEFAULT_PARTICIPANTS`] unless told otherwise. Of use to creators only.
     ///
-    /// Each takes a semaphore and 128 bytes.
+    /// Each takes a semaphore and 128 bytes. A forked child takes one for each inheritable end.
     pub fn participants(mut self, limit: usize) -> Self {
         self.crew.participants = limit;
         self
@@ -268,6 +278,11 @@ impl Options {
 /// For threads, and for children that are forked: these have both ends too, and an end is closed only when all who have it
 /// have closed it, or ended. The kernel frees the memory with the last of them.
 ///
+/// At most [`DEFAULT_PARTICIPANTS`] ends are open at a time, unlike a pipe's. fork(3) itself cannot
+/// fail for the lack of one: a child for which there is none left fails with its first use of it
+/// ([`Fault::Forked`](crate::Fault::Forked)), as does one whose parent could not open four files
+/// more. Close the end that a process does not need, or ask for more by [`Options::participants`].
+///
 /// # Errors
 ///
 /// [`Error::Limit`] when the kernel has no room for it; [`Error::NoUndo`] where a death would go unnoticed.
@@ -340,4 +355,16 @@ fn place_in(
         view: View::new(region, facts.payload(), facts.capacity),
         parking,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DEFAULT_PARTICIPANTS;
+    use crate::parking::set_size;
+
+    #[test]
+    fn a_stream_fits_where_a_set_may_have_250_semaphores() {
+        assert!(set_size(DEFAULT_PARTICIPANTS) <= 250);
+        assert!(set_size(DEFAULT_PARTICIPANTS) * 128 <= 32_000);
+    }
 }
