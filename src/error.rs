@@ -4,6 +4,7 @@
 //! operation on items has its own, with the outcomes that it can have. An operation that does not take an
 //! item gives it back.
 
+mod errno;
 mod text;
 
 use std::io;
@@ -15,6 +16,21 @@ use crate::ring::{self, Role};
 use crate::sysv::{Errno, ShmId};
 
 /// Why a ring cannot be created, opened, attached to, inspected or removed.
+///
+/// `?` turns it into an [`io::Error`], which has either a number or an error within, never both:
+///
+/// | error | its number in `io::Error` |
+/// |---|---|
+/// | [`NameTaken`](Self::NameTaken) | EEXIST |
+/// | [`NotFound`](Self::NotFound), [`Stale`](Self::Stale) | ENOENT |
+/// | [`NoReader`](Self::NoReader) | ENXIO |
+/// | [`TimedOut`](Self::TimedOut) | ETIMEDOUT |
+/// | [`Interrupted`](Self::Interrupted) | EINTR |
+/// | [`Crowded`](Self::Crowded) | EMFILE |
+/// | [`BadCapacity`](Self::BadCapacity), [`BadLimit`](Self::BadLimit), [`BadName`](Self::BadName) | EINVAL |
+/// | [`ForeignOwner`](Self::ForeignOwner), [`ForeignPages`](Self::ForeignPages) | EACCES |
+/// | [`PermissionDenied`](Self::PermissionDenied), [`Limit`](Self::Limit), [`Call`](Self::Call), [`File`](Self::File) | the kernel's own |
+/// | any other | none: [`io::Error::get_ref`] gives the error itself |
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -276,8 +292,8 @@ const REMOVED: &str = "the ring's semaphores were removed under its users, by `i
     `open_or_create` replace it), or take its name away with `ringpipe rm` at once (and set RemoveIPC=no, or run as a \
     system user)";
 const FORKED: &str = "this handle is another process's, from which this one was forked: take a new one here, from the \
-    `Ring` or by opening the stream anew. A pipe's end is inherited, unless there was no participant's number or \
-    file left for it, or the parent was killed in the fork, or the child was stopped";
+    `Ring` or by opening the stream anew. A pipe's end is inherited, unless there was no participant's number \
+    (`Options::participants`) or file (`ulimit -n`) left for it, or the parent was killed in the fork, or the child was stopped";
 const CORRUPT: &str = "the ring's indices are impossible: some process wrote into the segment; remove the \
     ring and create it anew";
 
@@ -314,40 +330,6 @@ impl From<Fault> for Error {
                 field: "indices",
             },
         }
-    }
-}
-
-impl Error {
-    /// The number by which a pipe or FIFO would tell of this, or the kernel did: ENXIO, EEXIST, ENOENT, EACCES, ETIMEDOUT, EINTR
-    /// and others; `None` where they know no such error.
-    pub fn raw_os_error(&self) -> Option<i32> {
-        let errno = match self {
-            Self::NameTaken { .. } => Errno::EEXIST,
-            Self::NotFound { .. } | Self::Stale { .. } => Errno::ENOENT,
-            Self::NoReader { .. } => Errno::ENXIO,
-            Self::TimedOut { .. } => Errno::ETIMEDOUT,
-            Self::Interrupted => Errno::EINTR,
-            Self::Crowded { .. } => Errno::EMFILE,
-            Self::BadCapacity { .. } | Self::BadLimit { .. } | Self::BadName { .. } => {
-                Errno::EINVAL
-            }
-            // As for a FIFO of another user in a folder like /tmp (fs.protected_fifos).
-            Self::ForeignOwner { .. } | Self::ForeignPages { .. } => Errno::EACCES,
-            Self::PermissionDenied { source, .. }
-            | Self::Limit { source, .. }
-            | Self::Call { source, .. } => *source,
-            Self::File { source, .. } => return source.raw_os_error(),
-            _ => return None,
-        };
-        Some(errno.raw())
-    }
-}
-
-/// Of the like kind; the number is that of the error within ([`Error::raw_os_error`]).
-impl From<Error> for io::Error {
-    fn from(error: Error) -> Self {
-        let like = error.raw_os_error().map(Self::from_raw_os_error);
-        Self::new(like.map_or(io::ErrorKind::Other, |like| like.kind()), error)
     }
 }
 

@@ -552,3 +552,24 @@ fn a_program_that_is_forked_keeps_the_ends_until_it_ends() {
         assert_eq!(rx.read(&mut [0]).unwrap(), 0);
     });
 }
+
+/// What `make -j40` starts, and ten more.
+#[test]
+fn fifty_children_at_a_time_have_both_ends() {
+    apart_unprepared(|| {
+        stage();
+        let (mut tx, mut rx) = stream::pipe().unwrap();
+        let go_on = stage();
+        let children: Vec<_> = (0..50)
+            .map(|_| {
+                forked(|| {
+                    assert_eq!(write_one(&mut tx), WROTE);
+                    go_on.until(GO_ON, 1);
+                })
+            })
+            .collect();
+        rx.read_exact(&mut [0; 50]).unwrap();
+        go_on.set(GO_ON, 1);
+        children.into_iter().for_each(Child::join);
+    });
+}

@@ -7,7 +7,9 @@ use std::io::{BufRead, ErrorKind, Read, Write};
 use std::process::Command;
 use std::thread;
 
-use common::watched;
+use common::{until, watched};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use ringpipe::stream::{Fifo, Popen, pipe};
 
 fn shell(script: &str) -> Command {
@@ -104,4 +106,79 @@ fn a_killed_command_is_the_end_of_file() {
     assert_eq!(popen.read_line(&mut line).unwrap(), 0);
     killer.join().unwrap();
     assert!(!popen.close().unwrap().success());
+}
+
+/// Ends the process of that number, whatever happens.
+struct Ended(Pid);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = kill(self.0, Signal::SIGKILL); // it may have ended
+    }
+}
+
+/// What the shell has left behind, by the number that it has said first.
+fn left_behind(line: &str) -> Ended {
+    Ended(Pid::from_raw(line.trim().parse().unwrap()))
+}
+
+#[test]
+fn close_waits_for_the_command_and_not_for_its_children() {
+    let (_place, _watchdog) = watched("close_waits_for_the_command_and_not_for_its_children");
+    let mut popen = Popen::reading(&mut shell("sleep 1000 & echo $!; exit 4")).unwrap();
+    let mut line = String::new();
+    popen.read_line(&mut line).unwrap();
+    let _sleep = left_behind(&line);
+    assert_eq!(popen.close().unwrap().code(), Some(4));
+}
+
+#[test]
+fn all_that_a_command_said_is_there_when_it_is_closed() {
+    let (_place, _watchdog) = watched("all_that_a_command_said_is_there_when_it_is_closed");
+    for _ in 0..20 {
+        let (writer, mut reader) = pipe().unwrap();
+        let mut command = shell("sleep 1000 & echo $!; seq 1 9000"); // less than a pipe holds
+        let popen = Popen::draining(&mut command, writer).unwrap();
+        assert!(popen.close().unwrap().success());
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        let (first, rest) = text.split_once('\n').unwrap();
+        let _sleep = left_behind(first);
+        let lines = rest.lines().map(|line| line.parse::<u64>().unwrap());
+        assert!(lines.eq(1..=9000), "and then the end");
+    }
+}
+
+#[test]
+fn close_does_not_wait_for_who_takes_no_input() {
+    let (_place, _watchdog) = watched("close_does_not_wait_for_who_takes_no_input");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pid");
+    let mut command = shell("exec 3<&0; sleep 1000 <&3 & echo $! > \"$0\"");
+    let mut popen = Popen::writing(command.arg(&path)).unwrap();
+    popen.write_all(&[1; 200_000]).unwrap(); // more than fits in its pipe
+    assert!(popen.close().unwrap().success());
+    let _sleep = left_behind(&std::fs::read_to_string(path).unwrap());
+}
+
+/// Nothing comes from the stream that could be refused.
+#[test]
+fn close_does_not_wait_for_a_stream_that_is_idle() {
+    let (_place, _watchdog) = watched("close_does_not_wait_for_a_stream_that_is_idle");
+    let (mut writer, reader) = pipe().unwrap();
+    let popen = Popen::feeding(&mut shell("exit 5"), reader).unwrap();
+    assert_eq!(popen.close().unwrap().code(), Some(5));
+    until(|| writer.write(b"to nobody").is_err());
+}
+
+#[test]
+fn a_command_is_fed_to_the_end_after_it_was_closed() {
+    let (_place, _watchdog) = watched("a_command_is_fed_to_the_end_after_it_was_closed");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out");
+    let mut command = shell("exec 3<&0; cat <&3 > \"$0\" &");
+    let mut popen = Popen::writing(command.arg(&path)).unwrap();
+    popen.write_all(&[1; 200_000]).unwrap();
+    assert!(popen.close().unwrap().success());
+    until(|| std::fs::metadata(&path).is_ok_and(|file| file.len() == 200_000));
 }

@@ -57,7 +57,9 @@ pub(crate) struct Crowd {
 pub(crate) struct Entry {
     /// `generation << 2 | state`: see `ring::many::crew`.
     pub(crate) state: AtomicU64,
-    /// Where its last claim begins, stored before the claim is made. Whether it holds, the slot's word says.
+    /// Where its last claim begins, stored before the claim is made. Whether it holds, the slot's
+    /// word says. Where there are turns: which of its process's threads takes it, stored before
+    /// that.
     pub(crate) claim: AtomicU64,
     /// While it cuts its claim in two: `offset << 12 | run` of the second part; else 0.
     pub(crate) split: AtomicU64,

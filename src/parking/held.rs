@@ -12,7 +12,7 @@
 //! A forked child begins with an empty table, as it begins with an empty list of adjustments. It does not give up what it has
 //! inherited handles of: they refuse to.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::ParkFault;
 use crate::sys::proc;
@@ -47,16 +47,20 @@ impl MappedSegment {
 /// What can be held, by the semaphore that stands for it: a role, or a participant's number.
 type Post = (i32, u16, Option<u64>);
 
-static HELD: ProcessLocal<BTreeSet<Post>> = ProcessLocal::new();
+/// Whether it is a participant's number and the participant has settled in: only then what is said
+/// of the number in the segment is this process's own.
+type Settled = bool;
+
+static HELD: ProcessLocal<BTreeMap<Post, Settled>> = ProcessLocal::new();
 
 fn post(segment: MappedSegment, semaphore: u16) -> Post {
     (segment.id.raw(), semaphore, segment.namespace)
 }
 
-fn is_held(held: &BTreeSet<Post>, (id, semaphore, namespace): Post) -> bool {
+fn is_held(held: &BTreeMap<Post, Settled>, (id, semaphore, namespace): Post) -> bool {
     let any = (id, semaphore, None)..=(id, semaphore, Some(u64::MAX));
     held.range(any)
-        .any(|(.., other)| *other == namespace || other.is_none() || namespace.is_none())
+        .any(|((.., other), _)| *other == namespace || other.is_none() || namespace.is_none())
 }
 
 /// Takes what a semaphore stands for, unless this process has it, by the call `ask`.
@@ -69,7 +73,7 @@ pub(super) fn take(
     let mut held = HELD.lock();
     let taken = !is_held(&held, post) && ask()?;
     if taken {
-        held.insert(post);
+        held.insert(post, false);
     }
     Ok(taken)
 }
@@ -83,6 +87,20 @@ pub(super) fn give(
     let mut held = HELD.lock();
     held.remove(&post(segment, semaphore));
     tell()
+}
+
+/// Notes that the participant whose number it stands for has settled in.
+pub(super) fn settle_in(segment: MappedSegment, semaphore: u16) {
+    if let Some(settled) = HELD.lock().get_mut(&post(segment, semaphore)) {
+        *settled = true;
+    }
+}
+
+/// Whether a participant of this process has settled in with it. `false` also if that cannot be
+/// told now: the table is locked, perhaps by the thread whose signal handler asks.
+pub(super) fn has_settled(segment: MappedSegment, semaphore: u16) -> bool {
+    let held = HELD.try_lock();
+    held.is_some_and(|held| held.get(&post(segment, semaphore)) == Some(&true))
 }
 
 #[cfg(test)]
@@ -113,8 +131,12 @@ mod tests {
         assert_eq!(take(here, 20, || Ok(true)), Ok(true));
         assert_eq!(take(here, 20, || panic!("asked for")), Ok(false));
         assert!(is_free(here, 21) && is_free(mapped(Some(5)), 20));
+        assert!(!has_settled(here, 20));
+        settle_in(here, 20);
+        settle_in(here, 21);
+        assert!(has_settled(here, 20) && !has_settled(here, 21));
         assert_eq!(give(here, 20, || Err(REFUSED)), Err(REFUSED));
-        assert!(is_free(here, 20));
+        assert!(is_free(here, 20) && !has_settled(here, 20));
     }
 
     #[test]

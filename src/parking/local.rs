@@ -301,6 +301,12 @@ impl Parking for Local {
         Ok(self.open().numbers.contains_key(&number))
     }
 
+    fn settle_in(&self, _: u16) {}
+
+    fn is_ours(&self, _: u16) -> bool {
+        true
+    }
+
     fn roll(&self) -> Result<Roll, ParkFault> {
         let mut roll = Roll::default();
         let books = self.open();

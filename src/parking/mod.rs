@@ -8,6 +8,8 @@ mod local;
 #[cfg(not(loom))]
 mod sysv;
 
+#[cfg(not(loom))]
+pub(crate) use crate::sys::thread::this_thread;
 pub(crate) use barrier::{Fence, Reach, full_barrier, heavy_barrier};
 #[cfg(not(loom))]
 pub(crate) use held::MappedSegment;
@@ -17,6 +19,9 @@ pub(crate) use sysv::{SET_SIZE, Semaphores, operations, set_size};
 #[cfg(not(loom))]
 pub(crate) use time::{Deadline, Pulse, SLICE, Stopwatch, Vigil, Vouched, nap, passed};
 
+#[cfg(not(loom))]
+use crate::sys::Errno;
+
 /// Why the books cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ParkFault {
@@ -24,6 +29,15 @@ pub(crate) enum ParkFault {
     Removed,
     /// Another error of the named call.
     System { call: &'static str, errno: i32 },
+}
+
+#[cfg(not(loom))]
+impl ParkFault {
+    /// Who would wait for a turn has it already, further down its stack.
+    pub(crate) const OWN_TURN: Self = Self::System {
+        call: "waiting for a turn that the same thread has",
+        errno: Errno::EDEADLK.raw(),
+    };
 }
 
 #[cfg(not(loom))]

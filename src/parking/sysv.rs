@@ -463,6 +463,14 @@ impl Parking for Semaphores {
         Ok(self.life_sign(life(number))? > 0)
     }
 
+    fn settle_in(&self, number: u16) {
+        held::settle_in(self.segment, life(number));
+    }
+
+    fn is_ours(&self, number: u16) -> bool {
+        held::has_settled(self.segment, life(number))
+    }
+
     fn roll(&self) -> Result<Roll, ParkFault> {
         let values = self.values()?;
         // As many as there can be sleepers. Who takes one of those that are left calls this again.

@@ -178,6 +178,13 @@ pub(crate) trait Parking: Send + Sync + Unwind + core::fmt::Debug {
     /// Whether somebody has the number. Once nobody has, its former holder can no longer store into the ring (E4).
     fn alive(&self, number: u16) -> Result<bool, ParkFault>;
 
+    /// Notes that what is in the segment under a number of this process was put in order, and is
+    /// its own from now on.
+    fn settle_in(&self, number: u16);
+
+    /// Whether that was noted of the number. `false` also if it cannot be told at once.
+    fn is_ours(&self, number: u16) -> bool;
+
     /// Which numbers somebody has. Wake-ups far beyond what there can be sleepers are discarded.
     fn roll(&self) -> Result<Roll, ParkFault>;
 }

@@ -218,6 +218,21 @@ impl End {
         }
     }
 
+    /// The same for bytes that are in nobody else's hands: nothing but the peers' end stops the
+    /// wait.
+    pub(super) fn ready_at_last(&mut self, least: usize) -> Result<usize, Halt> {
+        match self.member.look(least)? {
+            Sight::Found(ready) => Ok(ready),
+            _ => {
+                let patience = Patience {
+                    interruptible: false,
+                    ..self.patience(false)
+                };
+                Ok(self.member.wait(least, patience, None)?)
+            }
+        }
+    }
+
     fn patience(&self, hurried: bool) -> Patience {
         Patience {
             strategy: self.strategy,

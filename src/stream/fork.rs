@@ -318,7 +318,7 @@ fn said_within(from: &mut PipeReader, limit: Duration) -> Option<u8> {
     let until = Instant::now() + limit;
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        match fd::is_readable_within(from.as_fd(), left) {
+        match fd::is_readable_within(from.as_fd(), Some(left)) {
             Ok(false) => return None,
             Ok(true) => {
                 let mut said = [NO];

@@ -14,6 +14,8 @@ pub(super) enum Halt {
     Gone,
     TimedOut,
     Interrupted,
+    /// A file that the stream is copied from or to has failed.
+    File(Errno),
     Fault(Fault),
 }
 
@@ -51,7 +53,8 @@ impl From<Halt> for io::Error {
                 "the stream was not ready within the timeout",
             ),
             Halt::Interrupted => Errno::EINTR.into(),
-            Halt::Fault(fault) => Self::other(fault),
+            Halt::File(errno) => errno.into(),
+            Halt::Fault(fault) => fault.into(),
         }
     }
 }

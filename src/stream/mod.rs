@@ -70,7 +70,35 @@
 //! more processes, open it. Settings belong to what dup(2) shares, as O_NONBLOCK does, and take `&self`.
 //!
 //! While a [`Reservation`] is open, or between [`fill_buf`](std::io::BufRead::fill_buf) and
-//! [`consume`](std::io::BufRead::consume), the bytes are that handle's: other writers, or other readers, wait.
+//! [`consume`](std::io::BufRead::consume), the bytes are that handle's: other writers, or other
+//! readers, wait. They do not while a handle waits, be it for a file.
+//!
+//! # Signal handlers
+//!
+//! Unlike write(2), handles are not async-signal-safe: in a signal handler, use a pipe or an
+//! atomic. A handler that uses a clone while the thread that it has interrupted is in an operation
+//! of its own, or has a [`Reservation`], would wait for that thread for ever. Where that can be
+//! told, the call fails with EDEADLK instead. It cannot be told while bytes are shown by
+//! [`fill_buf`](std::io::BufRead::fill_buf), nor where the interrupted operation opens or closes an
+//! end. Nor are ends of one process ([`Options::in_process`]) safe while they sleep or wake.
+//!
+//! # Errors
+//!
+//! Reads and writes fail with [`io::Error`](std::io::Error), and so does what opens streams where
+//! `?` is used.
+//!
+//! | | number ([`raw_os_error`](std::io::Error::raw_os_error)) |
+//! |---|---|
+//! | nobody reads | EPIPE |
+//! | it would have to wait, and does not wait | EAGAIN |
+//! | a signal came, and waits are interruptible | EINTR |
+//! | the thread has the turn already, by another handle | EDEADLK |
+//! | nobody reads, at [`Fifo::writer_nonblocking`] | ENXIO |
+//! | nobody came in time, at [`Fifo::reader_timeout`] and the like | ETIMEDOUT |
+//! | another reason not to open or create one | that of [`Error`] |
+//! | a call to the kernel failed, or the file's in [`Reader::copy_to_fd`] | the kernel's |
+//! | a timeout of the end has passed | none; its kind is [`TimedOut`](std::io::ErrorKind::TimedOut) |
+//! | forked, removed, or spoiled | none; the [`Fault`](crate::Fault) is within |
 //!
 //! # Cost
 //!
@@ -82,7 +110,8 @@
 //! | creating the stream | the memory, O(capacity), since each page is touched; O(1) with [`Options::prefault`]`(false)` |
 //! | closing it as the last | the memory that was touched: the kernel takes it back |
 //!
-//! The memory is 4096 bytes and 128 for each participant, rounded up to a page, and the bytes.
+//! The memory is 4096 bytes and 128 for each participant, rounded up to a page, and the bytes: 36
+//! KiB and the bytes by default.
 //!
 //! # Examples
 //!
@@ -100,6 +129,7 @@
 mod duplex;
 mod end;
 mod fifo;
+mod files;
 mod fork;
 mod halt;
 mod parts;
@@ -132,6 +162,14 @@ pub const PIPE_BUF: usize = 4096;
 /// How many bytes a stream holds unless told otherwise.
 pub const DEFAULT_CAPACITY: usize = 256 << 10;
 
+/// How many ends of a stream may be open at a time unless told otherwise: of [`pipe`], whose
+/// children have both, those of 119 children besides.
+///
+/// With the nine semaphores that each stream has, that is as many as fit a set where `kernel.sem`
+/// begins with 250, as older kernels and many servers have it; and 128 such sets, which is their
+/// number there, are no more than the 32,000 semaphores.
+pub const DEFAULT_PARTICIPANTS: usize = 240;
+
 /// Streams of bytes, for [`Options`].
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {}
@@ -140,7 +178,7 @@ impl RingKind for Kind {}
 
 impl Sealed for Kind {
     const KIND: u32 = kind::STREAM;
-    const PARTICIPANTS: usize = 64;
+    const PARTICIPANTS: usize = DEFAULT_PARTICIPANTS;
     const CAPACITY: usize = DEFAULT_CAPACITY;
 }
 
@@ -148,9 +186,10 @@ impl Sealed for Kind {
 pub type Options = crate::options::Options<Kind>;
 
 impl Options {
-    /// How many ends may be open at a time, of both kinds together: from 1 to 511. Of use to creators only.
+    /// How many ends may be open at a time, of both kinds together: from 1 to 511, and
+    /// [`DEFAULT_PARTICIPANTS`] unless told otherwise. Of use to creators only.
     ///
-    /// Each takes a semaphore and 128 bytes.
+    /// Each takes a semaphore and 128 bytes. A forked child takes one for each inheritable end.
     pub fn participants(mut self, limit: usize) -> Self {
         self.crew.participants = limit;
         self
@@ -245,6 +284,11 @@ impl Options {
 /// removes these. If that one ends without closing it (it is killed, calls exit(3) or `_exit(2)`, or has it in a static), they stay until
 /// [`collect`](crate::collect()) or `ringpipe gc` takes them.
 ///
+/// At most [`DEFAULT_PARTICIPANTS`] ends are open at a time, unlike a pipe's. fork(3) itself cannot
+/// fail for the lack of one: a child for which there is none left fails with its first use of it
+/// ([`Fault::Forked`](crate::Fault::Forked)), as does one whose parent could not open four files
+/// more. Close the end that a process does not need, or ask for more by [`Options::participants`].
+///
 /// # Errors
 ///
 /// [`Error::Limit`] when the kernel has no room for it; [`Error::NoUndo`] where a death would go unnoticed.
@@ -317,4 +361,16 @@ fn place_in(
         view: View::new(region, facts.payload(), facts.capacity),
         parking,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DEFAULT_PARTICIPANTS;
+    use crate::parking::set_size;
+
+    #[test]
+    fn a_stream_fits_where_a_set_may_have_250_semaphores() {
+        assert!(set_size(DEFAULT_PARTICIPANTS) <= 250);
+        assert!(set_size(DEFAULT_PARTICIPANTS) * 128 <= 32_000);
+    }
 }

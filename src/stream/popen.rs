@@ -1,11 +1,14 @@
 //! Commands whose input or output is a stream.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsFd;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::{self, JoinHandle};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread;
 
 use super::{Options, Reader, Writer};
+use crate::sync::Mutex;
+use crate::sys::{Errno, fd};
 
 /// How many bytes a pump moves at a time.
 const CHUNK: usize = 64 << 10;
@@ -18,6 +21,9 @@ const CHUNK: usize = 64 << 10;
 ///
 /// What is written to a command that has ended fails with EPIPE once the thread has found out, which is with the write after the
 /// first at the latest. Dropped, the end is closed, and nobody waits for the command; [`Popen::close`] does.
+///
+/// A command may leave processes behind that have its output or input, too. `close` does not wait
+/// for them, nor does pclose(3).
 ///
 /// # Examples
 ///
@@ -37,7 +43,17 @@ const CHUNK: usize = 64 << 10;
 pub struct Popen<E> {
     end: E,
     child: Child,
-    pump: JoinHandle<io::Result<()>>,
+    pump: Pump,
+}
+
+/// The thread that moves the bytes.
+#[derive(Debug)]
+struct Pump {
+    /// What became of it. Told before it closes the command's pipe. Behind a mutex, so that the
+    /// whole can be shared.
+    outcome: Mutex<Receiver<io::Result<()>>>,
+    /// For output: by which it is told that the command has ended.
+    bell: Option<PipeWriter>,
 }
 
 impl Popen<Reader> {
@@ -84,9 +100,11 @@ impl Popen<()> {
     ///
     /// Those of [`Command::spawn`]; those of [`Builder::spawn`](thread::Builder::spawn), when the command is killed.
     pub fn draining(command: &mut Command, mut writer: Writer) -> io::Result<Self> {
+        let (ended, bell) = io::pipe()?;
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let output = child.stdout.take().expect("it is piped");
-        Self::pumped(child, move || drain(&output, &mut writer))
+        let drain = move |tell: Tell| tell(drain(&output, &mut writer, &ended));
+        Self::pumped(child, Some(bell), drain)
     }
 
     /// Runs a command whose input comes out of a stream, until its end.
@@ -97,18 +115,23 @@ impl Popen<()> {
     pub fn feeding(command: &mut Command, mut reader: Reader) -> io::Result<Self> {
         let mut child = command.stdin(Stdio::piped()).spawn()?;
         let input = child.stdin.take().expect("it is piped");
-        Self::pumped(child, move || feed(&mut reader, &input))
+        Self::pumped(child, None, move |tell| tell(feed(&mut reader, &input)))
     }
 
     fn pumped(
         mut child: Child,
-        pump: impl FnOnce() -> io::Result<()> + Send + 'static,
+        bell: Option<PipeWriter>,
+        work: impl FnOnce(Tell) + Send + 'static,
     ) -> io::Result<Self> {
-        match thread::Builder::new().spawn(pump) {
-            Ok(pump) => Ok(Self {
+        let (outcome, told) = sync_channel(1);
+        match thread::Builder::new().spawn(move || work(telling(outcome))) {
+            Ok(_) => Ok(Self {
                 end: (),
                 child,
-                pump,
+                pump: Pump {
+                    outcome: Mutex::new(told),
+                    bell,
+                },
             }),
             Err(error) => {
                 // No threads to be had, and nobody would know of the command. Errors: it has ended by itself.
@@ -142,6 +165,11 @@ impl<E> Popen<E> {
     /// Closes the end, if there is one, and waits until the command has ended: what pclose(3) does. A command that is still
     /// writing is told by SIGPIPE or EPIPE that nobody reads.
     ///
+    /// The command alone is waited for, and, with [`Popen::draining`], room in the stream for what
+    /// it has written. A process that it has left behind is treated as after pclose(3): if it
+    /// writes later, it gets SIGPIPE; if it still reads, it gets what was written for the command,
+    /// as long as this process lives.
+    ///
     /// # Errors
     ///
     /// When bytes could not be moved for another reason than that one of the two sides was done; those of [`Child::wait`].
@@ -153,15 +181,66 @@ impl<E> Popen<E> {
         } = self;
         drop(end);
         let status = child.wait()?;
-        pump.join()
-            .unwrap_or_else(|_| Err(io::Error::other("the pump's thread panicked")))?;
+        pump.end()?;
         Ok(status)
     }
 }
 
-/// What is there comes from a file until its end, or that of the readers.
-fn drain(output: &impl AsFd, writer: &mut Writer) -> io::Result<()> {
-    pump(|| writer.copy_from_fd(output, CHUNK))
+impl Pump {
+    /// After the command's end: waits until its output is moved. Of its input, nobody waits for
+    /// what others may still take.
+    fn end(self) -> io::Result<()> {
+        let outcome = self.outcome.into_inner();
+        let outcome = outcome.expect("nobody panics with it");
+        let told = match self.bell {
+            Some(mut bell) => {
+                let _ = bell.write(&[1]); // it may have come to its end before
+                outcome.recv().map_err(|_| TryRecvError::Disconnected)
+            }
+            None => outcome.try_recv(),
+        };
+        match told {
+            Ok(moved) => moved,
+            Err(TryRecvError::Empty) => Ok(()),
+            Err(TryRecvError::Disconnected) => Err(io::Error::other("the pump's thread panicked")),
+        }
+    }
+}
+
+/// What a pump calls at its end.
+type Tell = Box<dyn FnOnce(io::Result<()>)>;
+
+fn telling(outcome: SyncSender<io::Result<()>>) -> Tell {
+    Box::new(move |moved| drop(outcome.send(moved))) // unless nobody wants to know
+}
+
+/// What is there comes from a file until its end, or that of the readers; or until the command has
+/// ended, and all that it wrote was moved.
+fn drain(output: &ChildStdout, writer: &mut Writer, ended: &PipeReader) -> io::Result<()> {
+    loop {
+        match fd::await_either(output.as_fd(), ended.as_fd()) {
+            Ok([_, true]) => break,
+            Ok(_) => {
+                if moved(writer.copy_from_fd(output, CHUNK))? == Some(0) {
+                    return Ok(());
+                }
+            }
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    let said = (&*ended).read(&mut [0]); // nothing, if the handle was dropped
+    if !matches!(said, Ok(1)) {
+        return pump(|| writer.copy_from_fd(output, CHUNK));
+    }
+    let mut left = fd::unread(output.as_fd())?;
+    while left > 0 {
+        match moved(writer.copy_from_fd(output, CHUNK.min(left)))? {
+            Some(0) => break,
+            now => left -= now.unwrap_or(0),
+        }
+    }
+    Ok(())
 }
 
 fn feed(reader: &mut Reader, input: &impl AsFd) -> io::Result<()> {
@@ -169,14 +248,17 @@ fn feed(reader: &mut Reader, input: &impl AsFd) -> io::Result<()> {
 }
 
 fn pump(mut step: impl FnMut() -> io::Result<usize>) -> io::Result<()> {
-    loop {
-        match step() {
-            Ok(0) => return Ok(()),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            Err(error) => return Err(error),
-        }
+    while moved(step())? != Some(0) {}
+    Ok(())
+}
+
+/// What a step has moved: nothing at the end of either side; `None` if a signal came in between.
+fn moved(step: io::Result<usize>) -> io::Result<Option<usize>> {
+    match step {
+        Ok(n) => Ok(Some(n)),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Some(0)),
+        Err(error) => Err(error),
     }
 }
 

@@ -2,14 +2,16 @@
 
 use core::fmt;
 use std::io::{self, BufRead, IoSlice, IoSliceMut, Read};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use super::end::{End, SHARE};
+use super::files::{self, Refused};
 use super::halt::Halt;
 use super::readiness::Readiness;
 use crate::error::{Error, Fault};
 use crate::mpmc::Peers;
+use crate::parking::Deadline;
 use crate::ring::Strategy;
 use crate::sys::{Errno, fd};
 
@@ -134,11 +136,20 @@ impl Reader {
         Ok(self.end.await_readiness(timeout)?)
     }
 
-    /// Writes what is in the ring to a file, right from there, with writev(2): at most `limit` bytes; how many, 0 at the end of
-    /// the stream.
+    /// Writes what is in the ring to a file: at most `limit` bytes; how many, 0 at the end of the
+    /// stream.
     ///
-    /// Waits until there is something and then until the file takes some. While the write is made, other readers wait. What
-    /// the file did not take stays in the stream; if this process is killed in between, so may what it took.
+    /// Waits until there is something and then until the file takes some. While it waits for the
+    /// file, other readers go on.
+    ///
+    /// The bytes are written right from the ring, and what the file does not take stays in the
+    /// stream, if the file can be written to without waiting for somebody: a pipe (on newer
+    /// kernels), a socket, a regular file, any with O_NONBLOCK. If this process is killed in
+    /// between, what was written may stay in the stream, too.
+    ///
+    /// For any other file, as a FIFO or a terminal, up to 64 KiB are read first and then written,
+    /// as cat(1) does. If that write fails, or this process is killed in between, they are lost; no
+    /// timeout or signal ends it.
     ///
     /// # Errors
     ///
@@ -147,30 +158,58 @@ impl Reader {
         if limit == 0 {
             return Ok(0);
         }
-        let waits = !self.is_nonblocking();
-        let goes_on = !self.end.ways.interruptible.is_on();
-        loop {
-            // Not with the turn in hand.
-            if waits && self.ready(1)? > 0 {
-                self.end.put_down();
-                self.end
-                    .ways
-                    .await_file(|| fd::await_writable(file.as_fd()))?;
-            }
-            let ready = self.ready(limit)?;
+        let (file, until) = (file.as_fd(), self.end.ways.deadline());
+        for _ in 0..files::TRIES {
+            let ready = self.ready_by(limit, until)?;
             if ready == 0 {
                 return Ok(0);
             }
             let (first, second) = self.end.member.slices(ready.min(limit));
-            let written = fd::writev(&file, &[IoSlice::new(first), IoSlice::new(second)]);
-            self.end.member.finish(written.unwrap_or(0));
+            let written = files::write_now(file, &[IoSlice::new(first), IoSlice::new(second)]);
+            if let Ok(written) = written {
+                self.end.member.finish(written);
+                return Ok(written);
+            }
+            self.end.put_down();
             match written {
-                // Another has filled it.
-                Err(Errno::EAGAIN) if waits => {}
-                Err(Errno::EINTR) if goes_on => {}
-                written => return Ok(written?),
+                Err(Refused::CannotSay) => break,
+                Err(Refused::Failed(errno)) => return Err(errno.into()),
+                Err(Refused::Interrupted) if self.end.ways.interruptible.is_on() => {
+                    return Err(Errno::EINTR.into());
+                }
+                Err(Refused::NotNow) => self.await_file(file, until)?,
+                _ => {}
             }
         }
+        self.copy_apart(file, limit, until)
+    }
+
+    /// The same by a copy, with the turn let go before the file is written to.
+    #[cold]
+    fn copy_apart(
+        &mut self,
+        file: BorrowedFd<'_>,
+        limit: usize,
+        until: Option<Deadline>,
+    ) -> io::Result<usize> {
+        if self.ready_by(1, until)? == 0 {
+            return Ok(0);
+        }
+        self.end.put_down();
+        self.await_file(file, until)?; // before anything is taken
+        let ready = self.ready_by(limit, until)?;
+        let mut bytes = vec![0; ready.min(limit).min(files::APART)];
+        if !bytes.is_empty() {
+            let len = bytes.len();
+            self.take(&mut [IoSliceMut::new(&mut bytes)], len);
+            files::write_all(file, &bytes)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn await_file(&self, file: BorrowedFd<'_>, until: Option<Deadline>) -> io::Result<()> {
+        let is_ready_within = |limit| fd::is_writable_within(file, limit);
+        Ok(self.end.ways.await_file(until, is_ready_within)?)
     }
 
     /// Closes the handle, and tells of what a drop would keep silent about.
@@ -194,7 +233,19 @@ impl Reader {
         if let Some(ready) = self.end.member.at_hand(wanted) {
             return Ok(ready);
         }
-        let until = self.end.ways.deadline();
+        self.ready_ahead(wanted, self.end.ways.deadline())
+    }
+
+    /// The same by a deadline.
+    fn ready_by(&mut self, wanted: usize, until: Option<Deadline>) -> io::Result<usize> {
+        self.end.check_process().map_err(Halt::from)?;
+        match self.end.member.at_hand(wanted) {
+            Some(ready) => Ok(ready),
+            None => self.ready_ahead(wanted, until),
+        }
+    }
+
+    fn ready_ahead(&mut self, wanted: usize, until: Option<Deadline>) -> io::Result<usize> {
         match self.end.ready_ahead(wanted, until) {
             Ok(ready) => Ok(ready),
             Err(Halt::Gone) => Ok(0),
@@ -262,6 +313,7 @@ impl BufRead for Reader {
         if ready == 0 {
             return Ok(&[]);
         }
+        self.end.member.unbind(); // the handle may go to another thread meanwhile
         Ok(self.end.member.slices(ready).0)
     }
 

@@ -1,10 +1,10 @@
 //! How an end goes about its work: settings that clones share, as what dup(2) gives shares O_NONBLOCK.
 
-use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::halt::Halt;
 use crate::halt;
-use crate::parking::Deadline;
+use crate::parking::{self, Deadline};
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 use crate::sys::Errno;
 
@@ -40,12 +40,25 @@ impl Ways {
         self.timeout.store(nanos.unwrap_or(0), Ordering::Relaxed);
     }
 
-    /// Waits for a file, as for the stream: signals end it if they are to.
-    pub(super) fn await_file(&self, wait: impl Fn() -> Result<(), Errno>) -> io::Result<()> {
+    /// Waits for a file, as for the stream: not at all, until the deadline, or until a signal ends
+    /// it.
+    pub(super) fn await_file(
+        &self,
+        until: Option<Deadline>,
+        is_ready_within: impl Fn(Option<Duration>) -> Result<bool, Errno>,
+    ) -> Result<(), Halt> {
         loop {
-            match wait() {
+            let left = match self.nonblocking.is_on() {
+                true => Some(Duration::ZERO),
+                false => until.map(|until| until.saturating_duration_since(Instant::now())),
+            };
+            match is_ready_within(left) {
+                Ok(true) => return Ok(()),
+                Ok(false) if self.nonblocking.is_on() => return Err(Halt::NotNow),
+                Ok(false) if until.is_some_and(parking::passed) => return Err(Halt::TimedOut),
+                Ok(false) => {}
                 Err(Errno::EINTR) if !self.interruptible.is_on() => {}
-                waited => return Ok(waited?),
+                Err(errno) => return Err(Halt::File(errno)),
             }
         }
     }

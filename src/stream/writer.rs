@@ -1,12 +1,14 @@
 //! The end that is written to.
 
 use core::fmt;
-use std::io::{self, IoSlice, IoSliceMut, Write};
-use std::os::fd::AsFd;
+use std::io::{self, IoSlice, Write};
+use std::marker::PhantomData;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use super::PIPE_BUF;
 use super::end::{End, SHARE};
+use super::files::{self, Refused};
 use super::halt::Halt;
 use super::parts::{Gather, Parts};
 use super::readiness::Readiness;
@@ -166,10 +168,13 @@ impl Writer {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn reserve(&mut self, n: usize) -> io::Result<Reservation<'_>> {
+        self.reserve_by(n, self.end.ways.deadline())
+    }
+
+    fn reserve_by(&mut self, n: usize, until: Option<Deadline>) -> io::Result<Reservation<'_>> {
         let len = if n == 0 {
             0
         } else {
-            let until = self.end.ways.deadline();
             self.begin()
                 .and_then(|()| self.room(n, n, 0, until))
                 .map_err(|halt| self.failed(halt))?
@@ -177,22 +182,23 @@ impl Writer {
         Ok(Reservation {
             end: &mut self.end,
             len: len.min(n),
+            bound: PhantomData,
         })
     }
 
-    /// Waits for room, of any size.
-    fn reserve_some(&mut self, most: usize) -> io::Result<Reservation<'_>> {
-        let until = self.end.ways.deadline();
-        let ready = self.begin().and_then(|()| self.end.ready(1, 0, until));
-        let len = ready.map_err(|halt| self.failed(halt))?.min(most);
-        let end = &mut self.end;
-        Ok(Reservation { end, len })
-    }
-
-    /// Reads from a file right into the ring, with readv(2): at most `limit` bytes; how many, 0 at the file's end.
+    /// Reads from a file into the ring: at most `limit` bytes; how many, 0 at the file's end.
     ///
-    /// Waits until there is something to read and then for room. While the read is made, other writers wait. If this process is
+    /// Waits for room, as a write of `limit` bytes would, and then until there is something to
+    /// read. While it waits for the file, other writers go on.
+    ///
+    /// The bytes are read right into the ring, of more than [`PIPE_BUF`] in whole multiples of it,
+    /// if the file can be read without waiting for somebody: a pipe (on newer kernels), a socket, a
+    /// regular file, any with O_NONBLOCK. If this process is
     /// killed in between, what was read is lost.
+    ///
+    /// From any other file, as a FIFO or a terminal, up to 64 KiB are read first and then written,
+    /// as cat(1) does. If nobody reads the stream by then, they are lost; no timeout or signal ends
+    /// the write.
     ///
     /// # Errors
     ///
@@ -201,30 +207,64 @@ impl Writer {
         if limit == 0 {
             return Ok(0);
         }
-        let waits = !self.is_nonblocking();
-        let goes_on = !self.end.ways.interruptible.is_on();
-        loop {
-            if waits {
-                self.end
-                    .ways
-                    .await_file(|| fd::await_readable(file.as_fd()))?;
+        let (file, until) = (file.as_fd(), self.end.ways.deadline());
+        for _ in 0..files::TRIES {
+            let mut room = self.reserve_by(limit, until)?;
+            let read = files::read_now(file, &mut files::whole_pages(room.as_mut_slices()));
+            if let Ok(read) = read {
+                room.commit(read);
+                return Ok(read);
             }
-            let mut room = self.reserve_some(limit)?;
-            let (first, second) = room.as_mut_slices();
-            match fd::readv(
-                &file,
-                &mut [IoSliceMut::new(first), IoSliceMut::new(second)],
-            ) {
-                Ok(read) => {
-                    room.commit(read);
-                    return Ok(read);
+            drop(room);
+            match read {
+                Err(Refused::CannotSay) => break,
+                Err(Refused::Failed(errno)) => return Err(errno.into()),
+                Err(Refused::Interrupted) if self.end.ways.interruptible.is_on() => {
+                    return Err(Errno::EINTR.into());
                 }
-                // Another has read it.
-                Err(Errno::EAGAIN) if waits => {}
-                Err(Errno::EINTR) if goes_on => {}
-                Err(errno) => return Err(errno.into()),
+                Err(Refused::NotNow) => self.await_file(file, until)?,
+                _ => {}
             }
         }
+        self.copy_apart(file, limit.min(files::APART), until)
+    }
+
+    /// The same by a copy, with the turn let go before the file is read from.
+    #[cold]
+    fn copy_apart(
+        &mut self,
+        file: BorrowedFd<'_>,
+        limit: usize,
+        until: Option<Deadline>,
+    ) -> io::Result<usize> {
+        let mut bytes = vec![0; limit];
+        let read = loop {
+            drop(self.reserve_by(limit, until)?); // before anything is read
+            self.await_file(file, until)?;
+            match files::read(file, &mut bytes) {
+                Err(Errno::EAGAIN) => {}
+                Err(Errno::EINTR) if !self.end.ways.interruptible.is_on() => {}
+                read => break read?,
+            }
+        };
+        self.send_at_last(&bytes[..read])
+            .map_err(|halt| self.failed(halt))?;
+        Ok(read)
+    }
+
+    /// Writes all of it, in whole pages where there are some, however long that takes.
+    fn send_at_last(&mut self, mut bytes: &[u8]) -> Result<(), Halt> {
+        while !bytes.is_empty() {
+            let room = self.end.ready_at_last(bytes.len().min(PIPE_BUF))?;
+            let now = files::whole(room.min(bytes.len()));
+            self.pass(&mut bytes, now);
+        }
+        Ok(())
+    }
+
+    fn await_file(&self, file: BorrowedFd<'_>, until: Option<Deadline>) -> io::Result<()> {
+        let is_ready_within = |limit| fd::is_readable_within(file, limit);
+        Ok(self.end.ways.await_file(until, is_ready_within)?)
     }
 
     /// Closes the handle, and tells of what a drop would keep silent about.
@@ -364,6 +404,8 @@ impl Write for Writer {
 pub struct Reservation<'a> {
     end: &'a mut End,
     len: usize,
+    /// To its thread, as a mutex's guard is: so it can be told when the same thread waits for it.
+    bound: PhantomData<*const ()>,
 }
 
 impl fmt::Debug for Reservation<'_> {

@@ -40,6 +40,8 @@ impl Errno {
     pub const EINTR: Self = Self(libc::EINTR);
     /// No such device or address.
     pub const ENXIO: Self = Self(libc::ENXIO);
+    /// It would wait for itself.
+    pub const EDEADLK: Self = Self(libc::EDEADLK);
     /// As many files as there may be are open.
     pub const EMFILE: Self = Self(libc::EMFILE);
     /// A file has as many names as it may have.
@@ -99,12 +101,13 @@ impl Errno {
     }
 }
 
-const NAMES: [(Errno, &str); 22] = [
+const NAMES: [(Errno, &str); 23] = [
     (Errno::EPERM, "EPERM"),
     (Errno::ENOENT, "ENOENT"),
     (Errno::ESRCH, "ESRCH"),
     (Errno::EINTR, "EINTR"),
     (Errno::ENXIO, "ENXIO"),
+    (Errno::EDEADLK, "EDEADLK"),
     (Errno::EMFILE, "EMFILE"),
     (Errno::EMLINK, "EMLINK"),
     (Errno::EPIPE, "EPIPE"),

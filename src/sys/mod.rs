@@ -24,6 +24,7 @@ pub(crate) mod sem;
 pub(crate) mod shm;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod thread;
 pub(crate) mod undo;
 
 use core::ffi::c_int;

@@ -11,7 +11,7 @@
 use core::ptr;
 use core::sync::atomic::AtomicPtr;
 use core::sync::atomic::Ordering::{AcqRel, Acquire};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::fork::{self, Incarnation};
 
@@ -39,6 +39,15 @@ impl<T: Default + Send> ProcessLocal<T> {
     pub(crate) fn lock(&self) -> MutexGuard<'static, T> {
         let mutex = &self.instance().value;
         mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locks it unless it is locked: for whoever may have interrupted the one that has it.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'static, T>> {
+        match self.instance().value.try_lock() {
+            Ok(value) => Some(value),
+            Err(TryLockError::Poisoned(value)) => Some(value.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     fn instance(&self) -> &'static Instance<T> {

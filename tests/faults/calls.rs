@@ -209,6 +209,8 @@ impl Call {
             libc::SYS_open | libc::SYS_openat => self.opening(),
             libc::SYS_read | libc::SYS_readv => vec![EIO, EINTR],
             libc::SYS_write | libc::SYS_writev => vec![EIO, ENOSPC, EDQUOT, EINTR, EPIPE],
+            libc::SYS_preadv2 => vec![EIO, EINTR, EAGAIN, EOPNOTSUPP, ENOSYS],
+            libc::SYS_pwritev2 => vec![EIO, ENOSPC, EINTR, EPIPE, EAGAIN, EOPNOTSUPP, ENOSYS],
             libc::SYS_close => vec![EINTR],
             libc::SYS_fsync => vec![EIO, ENOSPC, EDQUOT, EINTR],
             libc::SYS_fchown | libc::SYS_fchmod => vec![EPERM, EROFS, EIO],
@@ -255,7 +257,7 @@ impl Call {
     }
 }
 
-const NAMES: [(i64, &str); 45] = [
+const NAMES: [(i64, &str); 48] = [
     (libc::SYS_shmget, "shmget"),
     (libc::SYS_shmat, "shmat"),
     (libc::SYS_shmdt, "shmdt"),
@@ -283,6 +285,9 @@ const NAMES: [(i64, &str); 45] = [
     (libc::SYS_readv, "readv"),
     (libc::SYS_write, "write"),
     (libc::SYS_writev, "writev"),
+    (libc::SYS_preadv2, "preadv2"),
+    (libc::SYS_pwritev2, "pwritev2"),
+    (libc::SYS_fcntl, "fcntl"),
     (libc::SYS_close, "close"),
     (libc::SYS_fsync, "fsync"),
     (libc::SYS_fchown, "fchown"),

@@ -61,7 +61,9 @@ impl Trouble {
             Self::Io(error) => {
                 // pthread_create(3) has one error for all that it lacks.
                 let errno = match hit.number {
-                    libc::SYS_clone | libc::SYS_clone3 => EAGAIN,
+                    libc::SYS_clone | libc::SYS_clone3 | libc::SYS_mmap | libc::SYS_mprotect => {
+                        EAGAIN
+                    }
                     _ => hit.errno,
                 };
                 let same = [errno, hit.errno].map(Some).contains(&error.raw_os_error());

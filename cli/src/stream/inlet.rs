@@ -1,17 +1,17 @@
-//! Standard input into a stream: read(2) writes right into the ring.
+//! Standard input into a stream: read(2) writes right into the ring where it can.
 
 use std::fs::File;
-use std::io::{self, IoSliceMut, Read};
+use std::io;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{RecvTimeoutError, SendError, channel};
 use std::thread;
 
 use ringpipe::Error;
-use ringpipe::stream::{Fifo, PIPE_BUF, Reservation, Writer};
+use ringpipe::stream::{Fifo, Writer};
 
 use super::meter::Meter;
 use super::standard::Source;
-use super::{AGAIN, CHUNK, INPUT, Step, halted, is_passing, leads_nowhere, wait};
+use super::{AGAIN, CHUNK, INPUT, Step, halted, leads_nowhere, wait};
 use crate::exit::Failure;
 use crate::signals::{Signals, TICK};
 use crate::terminal::Typing;
@@ -47,9 +47,6 @@ impl Inlet {
     ///
     /// While nothing is there to read, it asks whether the receivers are lost; if so, they are
     /// gone. What is typed for them must not be left to others.
-    ///
-    /// In whole pages where there is room for some: so records of a size that divides a page are never torn by what others
-    /// write.
     pub(super) fn step(
         &mut self,
         are_lost: impl Fn(&Self) -> Result<bool, Failure>,
@@ -58,27 +55,23 @@ impl Inlet {
         if !wait::readable_unless(&self.input, &self.signals, again, || are_lost(self))? {
             return Ok(Step::Gone);
         }
-        let mut room = match self.writer.reserve(CHUNK) {
-            Ok(room) => room,
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Step::Gone),
-            Err(error) => {
-                self.meter.lacks_taking();
-                return halted(&error, "write to the stream");
-            }
-        };
-        match read(&self.input, &mut room) {
+        match self.writer.copy_from_fd(&self.input, CHUNK) {
             Ok(0) => {
                 self.typing.end();
                 Ok(Step::End)
             }
             Ok(count) => {
-                room.commit(count);
                 self.sent += count as u64;
                 self.meter.moved(count);
                 Ok(Step::Moved)
             }
-            Err(error) if is_passing(&error) => Ok(Step::Moved),
-            Err(error) => Err(Failure::io(INPUT, &error)),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Step::Gone),
+            Err(error) => {
+                if error.kind() == io::ErrorKind::TimedOut {
+                    self.meter.lacks_taking();
+                }
+                halted(&error, INPUT)
+            }
         }
     }
 
@@ -86,19 +79,6 @@ impl Inlet {
     pub(super) fn is_alone(&self) -> Result<bool, Failure> {
         Ok(self.writer.readers()?.alive == 0)
     }
-}
-
-fn read(mut input: &File, room: &mut Reservation<'_>) -> io::Result<usize> {
-    let len = room.len();
-    let whole = if len > PIPE_BUF {
-        len - len % PIPE_BUF
-    } else {
-        len
-    };
-    let (first, second) = room.as_mut_slices();
-    let now = first.len().min(whole);
-    let mut parts = [&mut first[..now], &mut second[..whole - now]].map(IoSliceMut::new);
-    input.read_vectored(&mut parts)
 }
 
 /// Opens a stream, as open(2) does: waits for somebody who reads. `None` if its name is taken away before.

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::process::Stdio;
 use std::thread;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use ringpipe::stream::Fifo;
 
-use crate::support::{Case, Process, noise, until};
+use crate::support::{Case, Process, fill, noise, until};
 
 fn with_stream() -> Case {
     let case = Case::new();
@@ -304,4 +306,59 @@ fn a_cat_that_keeps_open_stays_through_everything() {
         reader.signal(Signal::SIGINT);
         assert_eq!(reader.wait().code, Some(130));
     }
+}
+
+#[test]
+fn a_cat_with_a_full_output_keeps_no_other_waiting() {
+    let case = with_stream();
+    let ring = case.ring();
+    let (mut output, full) = io::pipe().unwrap();
+    fill(&full);
+    output.read_exact(&mut [0; 4096]).unwrap(); // so that there is room for a page
+    let stuck = case.start_into(&["cat", &ring], full.try_clone().unwrap().into());
+    let mut writer = case.start_fed(&["cat", "--to", &ring], Stdio::piped());
+    let mut input = writer.stdin();
+    input.write_all(&noise(40_000)).unwrap();
+    until(|| !has_room(&full));
+    let other = case.start(&["cat", &ring]);
+    input.write_all(&noise(1_000_000)).unwrap();
+    drop(input);
+    assert_eq!(writer.wait().code, Some(0));
+    let other = other.wait();
+    assert_eq!(other.code, Some(0), "{}", other.err);
+    assert!(other.out.len() >= 1_000_000);
+    drop((output, full));
+    stuck.wait();
+}
+
+#[test]
+fn cats_that_share_an_input_keep_no_other_waiting() {
+    let case = with_stream();
+    let ring = case.ring();
+    let reader = case.start(&["cat", &ring]);
+    let (from, mut to) = io::pipe().unwrap();
+    let sharing: Vec<_> = (0..3)
+        .map(|_| {
+            let from = from.try_clone().unwrap();
+            case.start_fed(&["cat", "--to", &ring], from.into())
+        })
+        .collect();
+    drop(from);
+    let mut lone = case.start_fed(&["cat", "--to", &ring], Stdio::piped());
+    let mut input = lone.stdin();
+    for n in 1..=200 {
+        to.write_all(b"a").unwrap();
+        input.write_all(b"b").unwrap();
+        until(|| reader.written() == 2 * n);
+    }
+    drop((to, input));
+    for cat in sharing.into_iter().chain([lone]) {
+        assert_eq!(cat.wait().code, Some(0));
+    }
+    assert_eq!(reader.wait().code, Some(0));
+}
+
+fn has_room(pipe: &io::PipeWriter) -> bool {
+    let mut fds = [PollFd::new(pipe.as_fd(), PollFlags::POLLOUT)];
+    poll(&mut fds, PollTimeout::ZERO).unwrap() > 0
 }

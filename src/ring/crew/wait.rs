@@ -16,7 +16,11 @@
 //! told that nothing will come, first makes sure that no consumer that lives has something in hand that might be returned.
 
 use super::sleepers::{self, Found};
+#[cfg(not(loom))]
+use super::turns;
 use super::{Crew, Estate};
+#[cfg(not(loom))]
+use crate::parking::ParkFault;
 use crate::parking::{self, Deadline, Pulse, Reach};
 use crate::ring::roster::{Entry, State};
 use crate::ring::{Fault, Patience, PeerLoss, Role, Stop, Strategy, Wake, handshake, spin};
@@ -248,11 +252,29 @@ impl Waiter<'_> {
                 self.crew.bury(owner)?;
                 return Ok(true);
             }
+            #[cfg(not(loom))]
+            self.check_turn(owner)?;
         }
         match self.crew.estate {
             // What a dead consumer had in hand lies behind the head, where it stops nobody: it is asked for.
             Estate::Claims(_) => Ok(self.role == Role::Consumer && self.crew.bury_all()?),
             Estate::Turn => Ok(false),
+        }
+    }
+
+    /// Whether the turn is not this thread's own, by another handle: as in a signal handler. It
+    /// would wait for ever.
+    #[cfg(not(loom))]
+    fn check_turn(&self, owner: u16) -> Result<(), Stop> {
+        // In this order: once the number is this process's, its handle has taken the turn that it
+        // has.
+        let own = matches!(self.crew.estate, Estate::Turn)
+            && self.crew.parking.is_ours(owner)
+            && turns::is_held_here(self.crew.board, self.role, owner);
+        if own {
+            Err(Fault::Parking(ParkFault::OWN_TURN).into())
+        } else {
+            Ok(())
         }
     }
 

@@ -114,7 +114,11 @@ impl Place {
 
     /// In a forked child: takes part as `member`, whom the parent has joined for it. `false` if it is too late.
     pub(crate) fn adopt(&self, member: &Member) -> Result<bool, ParkFault> {
-        self.parking.adopt(member.number, member.role)
+        let adopted = self.parking.adopt(member.number, member.role)?;
+        if adopted {
+            self.parking.settle_in(member.number);
+        }
+        Ok(adopted)
     }
 
     /// In the parent of a forked child: leaves `member` to the child, or gives the number up if the child has died before.
@@ -148,6 +152,7 @@ impl Place {
     fn arrived(&self, number: u16, role: Role) -> Result<Member, Refusal> {
         let (board, view) = (self.board.clone(), self.view.clone());
         let parking = Arc::clone(&self.parking);
+        self.parking.settle_in(number);
         let mut member = Member::new(board, view, parking, (number, role));
         match self.settle_in(&mut member) {
             Ok(()) => Ok(member),

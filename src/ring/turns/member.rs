@@ -1,5 +1,7 @@
 //! One participant: what writers and readers have in common, and how bytes are moved.
 
+#[cfg(not(loom))]
+use super::turn::unsign;
 use super::turn::{Taken, Turn};
 use crate::memory::{Board, Control, Entry, View};
 use crate::parking::{Deadline, Fence};
@@ -263,6 +265,12 @@ impl Member {
     fn let_go(&mut self) {
         let entry = &self.board.entries()[usize::from(self.number) - 1];
         self.turn.let_go(&self.board, entry);
+    }
+
+    /// With the turn in hand: lets another thread go on with it.
+    #[cfg(not(loom))]
+    pub(crate) fn unbind(&self) {
+        unsign(self.entry());
     }
 
     /// Lets the turn go with nothing done.

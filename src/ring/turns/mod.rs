@@ -14,4 +14,6 @@ mod word;
 
 pub(crate) use arrive::{Place, Refusal};
 pub(crate) use member::Member;
+#[cfg(not(loom))]
+pub(super) use turn::is_held_here;
 pub(super) use turn::settle;

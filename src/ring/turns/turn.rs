@@ -17,6 +17,8 @@
 
 use super::word::{State, Word};
 use crate::memory::{Board, Entry};
+#[cfg(not(loom))]
+use crate::parking;
 use crate::parking::Fence;
 use crate::ring::{Fault, Role};
 use crate::sync::{AtomicU64, Ordering};
@@ -101,6 +103,7 @@ impl Turn {
         let Some(kept) = self.kept else {
             return false;
         };
+        sign(entry);
         entry.busy.store(1, Ordering::Relaxed); // E11, by the barrier
         fence.light();
         // Relaxed: if it is as it was, nobody else has had it since.
@@ -116,6 +119,7 @@ impl Turn {
 
     /// Takes the turn unless it is in another's hands.
     pub(super) fn take(&mut self, board: &Board) -> Result<Taken, Fault> {
+        sign(entry(board, self.number)?);
         for _ in 0..TRIES {
             // Relaxed: the change decides.
             let word = Word::of_bits(self.word(board).load(Ordering::Relaxed));
@@ -183,6 +187,40 @@ impl Turn {
         // Release, E10. A store will do: a word that is held is changed by nobody else while its holder lives.
         self.word(board).store(self.left.bits(), Ordering::Release);
     }
+}
+
+/// Notes in a participant's own entry which thread takes its turn: before it does, so whoever finds
+/// the turn in its hands finds the thread, too. A note for its own process, which looks at it in
+/// [`is_held_here`].
+#[inline(always)]
+fn sign(entry: &Entry) {
+    // Relaxed: only the thread itself has to find it.
+    #[cfg(not(loom))]
+    entry.claim.store(parking::this_thread(), Ordering::Relaxed);
+    #[cfg(loom)]
+    let _ = entry;
+}
+
+/// Takes the note off again: the turn is not bound to a thread from now on.
+#[cfg(not(loom))]
+pub(super) fn unsign(entry: &Entry) {
+    entry.claim.store(0, Ordering::Relaxed); // as above
+}
+
+/// Whether a role's turn is in the hands of a participant of this process, and in this thread.
+#[cfg(not(loom))]
+pub(in crate::ring) fn is_held_here(board: &Board, role: Role, owner: u16) -> bool {
+    // Relaxed: this thread's own words are found for sure, and any other is not this thread's.
+    let word = Word::of_bits(word_of(board, role).load(Ordering::Relaxed));
+    entry(board, owner).is_ok_and(|entry| {
+        let busy = || entry.busy.load(Ordering::Relaxed) != 0;
+        let held = match word.state() {
+            State::Held(holder) => holder == owner,
+            State::Asked(keeper) => keeper == owner && busy(),
+            State::Open | State::Kept(_) => false,
+        };
+        held && entry.claim.load(Ordering::Relaxed) == parking::this_thread()
+    })
 }
 
 /// Opens all turns that name a participant. Only whoever holds its semaphore calls this. Whether there were any.
