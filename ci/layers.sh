@@ -23,7 +23,7 @@ inside() { printf '%s\n' "${all[@]}" | grep -E "$1"; }
 mapfile -t files < <(outside '^src/sys/')
 forbid '\b(libc|nix)::' 'the system is called in src/sys alone' "${files[@]}"
 
-mapfile -t files < <(outside '^src/(sync\.rs|sync/|sys/(fork|process_local|atfork)\.rs)')
+mapfile -t files < <(outside '^src/(sync\.rs|sync/|sys/(fork|process_local|atfork|thread)\.rs)')
 forbid '(core|std)::sync::atomic|cell::UnsafeCell|loom::' 'atomics and cells come from src/sync.rs' "${files[@]}"
 
 mapfile -t files < <(outside '^src/(sys/|memory/(board|region|view)\.rs|sync/mortal\.rs)')

@@ -17,7 +17,7 @@
 //! it locked in the child for ever. All steps are single atomic operations that a child can find in
 //! any state and carry on from.
 //!
-//! Besides `sync.rs`, three files in `sys` name atomics, and they are core's: this never runs under
+//! Besides `sync.rs`, four files in `sys` name atomics, and they are core's: this never runs under
 //! loom, and a loom atomic could not live in a page of its own. All accesses can be relaxed except for
 //! the page's address: a fork orders what comes before and after it by itself.
 #![allow(clippy::disallowed_types)]
