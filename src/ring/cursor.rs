@@ -19,6 +19,7 @@ impl Run {
     }
 
     /// The run without its first `n` slots, of which it has as many.
+    #[inline]
     pub(crate) fn skip(self, n: usize, capacity: usize) -> Self {
         Self {
             slot: advance(self.slot, n, capacity),

@@ -169,6 +169,7 @@ impl End {
 
     /// Waits, by the ways, until `least` bytes are ready and the turn is in hand; how many are. With `moved` bytes told of, a
     /// signal ends the wait.
+    #[inline]
     pub(super) fn ready(
         &mut self,
         least: usize,
@@ -202,6 +203,7 @@ impl End {
 
     /// The same for a reader of up to `wanted` bytes. Where there are a few at once, the writer is at work: to read each few of them
     /// would cost both sides more than to let it get ahead.
+    #[inline]
     pub(super) fn ready_ahead(
         &mut self,
         wanted: usize,

@@ -56,11 +56,15 @@ fn index(number: u16) -> (usize, u64) {
 #[inline(always)]
 pub(crate) fn any(crowd: &Crowd, role: Role, words: usize) -> bool {
     let load = |word: &AtomicU64| word.load(Ordering::Relaxed);
-    // Most rings use two at most: without a loop.
+    // Most rings use two at most, streams four: without a loop.
     let (first, rest) = berths(crowd, role).split_at(FEW);
     let mut bits = first.iter().map(load).fold(0, core::ops::BitOr::bitor);
     if words > FEW {
-        bits |= rest.iter().map(load).fold(0, core::ops::BitOr::bitor);
+        let (next, rest) = rest.split_at(rest.len().min(FEW));
+        bits |= next.iter().map(load).fold(0, core::ops::BitOr::bitor);
+        if words > 2 * FEW {
+            bits |= rest.iter().map(load).fold(0, core::ops::BitOr::bitor);
+        }
     }
     bits & ANNOUNCED != 0
 }

@@ -33,6 +33,7 @@ pub(crate) struct Member {
 }
 
 /// The index that the holders of a role move.
+#[inline]
 fn index(control: &Control, role: Role) -> &AtomicU64 {
     match role {
         Role::Producer => &control.produced,
@@ -85,6 +86,7 @@ impl Member {
         self.board.control()
     }
 
+    #[inline]
     pub(crate) fn capacity(&self) -> usize {
         self.view.capacity()
     }
@@ -106,6 +108,7 @@ impl Member {
     }
 
     /// Takes the turn, if `least` bytes are ready for this role, or says what is in the way. How many are.
+    #[inline]
     pub(crate) fn look(&mut self, least: usize) -> Result<Sight<usize>, Fault> {
         if !self.turn.in_hand
             && !self.take_kept()
@@ -163,6 +166,7 @@ impl Member {
         self.between(own, peers)
     }
 
+    #[inline]
     fn between(&self, own: u64, peers: u64) -> Result<usize, cursor::Corrupt> {
         let capacity = self.capacity();
         match self.role {
@@ -172,6 +176,7 @@ impl Member {
     }
 
     /// Counts what is ready, with the turn in hand.
+    #[inline]
     fn count(&mut self) -> Result<usize, Fault> {
         // Acquire, E1 for a reader, E2 for a writer. Loaded once, checked, then used.
         let peers = index(self.control(), self.role.peer()).load(Ordering::Acquire);
