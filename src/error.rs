@@ -283,7 +283,9 @@ fn how_to_remove(name: &Name) -> String {
     match name {
         Name::Key(key) => format!("; if nobody needs it, `ipcrm -M {key}` removes it"),
         Name::Id(id) => format!("; if nobody needs it, `ipcrm -m {id}` removes it"),
-        Name::Path(_) | Name::Private => String::new(),
+        Name::Path(_) | Name::Private => {
+            "; take another name (`ringpipe ls` shows what there is)".into()
+        }
     }
 }
 

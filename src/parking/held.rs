@@ -97,9 +97,17 @@ pub(super) fn settle_in(segment: MappedSegment, semaphore: u16) {
 }
 
 /// Whether a participant of this process has settled in with it. `false` also if that cannot be
-/// told now: the table is locked, perhaps by the thread whose signal handler asks.
+/// told: the table stays locked, by the thread whose signal handler asks.
 pub(super) fn has_settled(segment: MappedSegment, semaphore: u16) -> bool {
-    let held = HELD.try_lock();
+    /// Other threads lock it for the length of a call that does not sleep.
+    const TRIES: u32 = 1000;
+    let held = (0..TRIES).find_map(|_| {
+        let held = HELD.try_lock();
+        if held.is_none() {
+            std::thread::yield_now();
+        }
+        held
+    });
     held.is_some_and(|held| held.get(&post(segment, semaphore)) == Some(&true))
 }
 
