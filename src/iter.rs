@@ -2,12 +2,16 @@
 
 use crate::error::PopError;
 
-/// What items can be popped from.
+/// What items can be popped from: the consumers of this crate.
 pub trait Pop {
     /// What is popped.
     type Item;
 
     /// Takes the next item, waiting for it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`spsc::Consumer::pop`](crate::spsc::Consumer::pop).
     fn pop_next(&mut self) -> Result<Self::Item, PopError>;
 }
 

@@ -34,7 +34,7 @@ mod halt;
 pub mod internals;
 mod item;
 #[cfg(not(loom))]
-mod iter;
+pub mod iter;
 mod memory;
 #[cfg(not(loom))]
 pub mod mpmc;
