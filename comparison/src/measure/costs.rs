@@ -322,7 +322,7 @@ impl Ring for Crowd {
     }
 }
 
-/// As many as there can be unless told otherwise, of a crowd and of a stream.
+/// As many as there can be of a crowd unless told otherwise.
 const PARTICIPANTS: usize = 64;
 
 /// Two who take part.
@@ -409,7 +409,7 @@ impl Ring for Stream {
     }
 
     fn payload(_: usize) -> usize {
-        up_to_page(HEADER + PARTICIPANTS * ENTRY)
+        up_to_page(HEADER + stream::DEFAULT_PARTICIPANTS * ENTRY)
     }
 }
 
