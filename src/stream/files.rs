@@ -12,6 +12,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
 
 use super::PIPE_BUF;
+use super::ways::Ways;
 use crate::sys::{Errno, fd};
 
 /// How often a file is asked that says it is ready, and then is not: others use it too. After that,
@@ -31,6 +32,24 @@ pub(super) enum Refused {
     /// It cannot be asked without waiting.
     CannotSay,
     Failed(Errno),
+}
+
+impl Refused {
+    /// Whether the file is asked again: after a signal that ends no wait, or when `wait` says that it is ready.
+    pub(super) fn is_asked_again(
+        self,
+        ways: &Ways,
+        wait: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<bool> {
+        match self {
+            Self::NotNow => wait()?,
+            Self::Interrupted if ways.interruptible.is_on() => return Err(Errno::EINTR.into()),
+            Self::Interrupted => {}
+            Self::CannotSay => return Ok(false),
+            Self::Failed(errno) => return Err(errno.into()),
+        }
+        Ok(true)
+    }
 }
 
 /// Writes to a file, if it need not wait.

@@ -6,14 +6,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use super::end::{End, SHARE};
-use super::files::{self, Refused};
+use super::files;
 use super::halt::Halt;
 use super::readiness::Readiness;
 use crate::error::{Error, Fault};
 use crate::mpmc::Peers;
 use crate::parking::Deadline;
 use crate::ring::Strategy;
-use crate::sys::{Errno, fd};
+use crate::sys::fd;
 
 /// The end of a stream that is read from.
 ///
@@ -165,20 +165,17 @@ impl Reader {
                 return Ok(0);
             }
             let (first, second) = self.end.member.slices(ready.min(limit));
-            let written = files::write_now(file, &[IoSlice::new(first), IoSlice::new(second)]);
-            if let Ok(written) = written {
-                self.end.member.finish(written);
-                return Ok(written);
-            }
-            self.end.put_down();
-            match written {
-                Err(Refused::CannotSay) => break,
-                Err(Refused::Failed(errno)) => return Err(errno.into()),
-                Err(Refused::Interrupted) if self.end.ways.interruptible.is_on() => {
-                    return Err(Errno::EINTR.into());
+            let refused = match files::write_now(file, &[IoSlice::new(first), IoSlice::new(second)])
+            {
+                Ok(written) => {
+                    self.end.member.finish(written);
+                    return Ok(written);
                 }
-                Err(Refused::NotNow) => self.await_file(file, until)?,
-                _ => {}
+                Err(refused) => refused,
+            };
+            self.end.put_down();
+            if !refused.is_asked_again(&self.end.ways, || self.await_file(file, until))? {
+                break;
             }
         }
         self.copy_apart(file, limit, until)

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::PIPE_BUF;
 use super::end::{End, SHARE};
-use super::files::{self, Refused};
+use super::files;
 use super::halt::Halt;
 use super::parts::{Gather, Parts};
 use super::readiness::Readiness;
@@ -210,20 +210,17 @@ impl Writer {
         let (file, until) = (file.as_fd(), self.end.ways.deadline());
         for _ in 0..files::TRIES {
             let mut room = self.reserve_by(limit, until)?;
-            let read = files::read_now(file, &mut files::whole_pages(room.as_mut_slices()));
-            if let Ok(read) = read {
-                room.commit(read);
-                return Ok(read);
-            }
-            drop(room);
-            match read {
-                Err(Refused::CannotSay) => break,
-                Err(Refused::Failed(errno)) => return Err(errno.into()),
-                Err(Refused::Interrupted) if self.end.ways.interruptible.is_on() => {
-                    return Err(Errno::EINTR.into());
+            let refused = match files::read_now(file, &mut files::whole_pages(room.as_mut_slices()))
+            {
+                Ok(read) => {
+                    room.commit(read);
+                    return Ok(read);
                 }
-                Err(Refused::NotNow) => self.await_file(file, until)?,
-                _ => {}
+                Err(refused) => refused,
+            };
+            drop(room);
+            if !refused.is_asked_again(&self.end.ways, || self.await_file(file, until))? {
+                break;
             }
         }
         self.copy_apart(file, limit.min(files::APART), until)
