@@ -227,6 +227,16 @@ fn other_set(ring: &Path, size: Option<i32>, create: impl Fn(&Path)) -> impl Fn(
     move || assert_eq!(sysv::semctl_getall(set), Ok(before.clone()))
 }
 
+/// Of a push of 2 that found no room.
+fn finds_its_ring_removed(pushed: Result<(), PushTimeoutError<u64>>) {
+    let removed = matches!(pushed, Err(PushTimeoutError::Fault(2, Fault::Removed)));
+    assert!(removed, "{pushed:?}");
+}
+
+fn is_refused(joined: &Result<(), Error>) {
+    assert!(matches!(joined, Err(Error::Removed)), "{joined:?}");
+}
+
 const SETS: [Option<i32>; 5] = [Some(1), Some(3), Some(9), Some(100), None];
 
 #[test]
@@ -241,18 +251,11 @@ fn a_pair_does_not_take_another_set_for_its_own() {
             });
             assert_eq!(rx.pop_timeout(LONG), Err(Fault::Removed.into()));
             tx.push(1).unwrap();
-            let full = tx.push_timeout(2, LONG);
-            assert!(
-                matches!(full, Err(PushTimeoutError::Fault(2, Fault::Removed))),
-                "{full:?}"
-            );
+            finds_its_ring_removed(tx.push_timeout(2, LONG));
             assert_eq!(rx.pop(), Ok(1), "what was published is there");
             drop((tx, rx));
-            let refused = (ring.producer().map(drop), ring.consumer().map(drop));
-            assert!(
-                matches!(refused, (Err(Error::Removed), Err(Error::Removed))),
-                "{refused:?}"
-            );
+            is_refused(&ring.producer().map(drop));
+            is_refused(&ring.consumer().map(drop));
             is_unchanged();
         });
     }
@@ -271,17 +274,10 @@ fn a_shared_ring_does_not_take_another_set_for_its_own() {
             let slept = rx.pop_timeout(LONG);
             assert_eq!(slept, Err(PopTimeoutError::Fault(Fault::Removed)));
             tx.push(1).unwrap();
-            let full = tx.push_timeout(2, LONG);
-            assert!(
-                matches!(full, Err(PushTimeoutError::Fault(2, Fault::Removed))),
-                "{full:?}"
-            );
+            finds_its_ring_removed(tx.push_timeout(2, LONG));
             drop((tx, rx));
-            let refused = (ring.producer().map(drop), ring.consumer().map(drop));
-            assert!(
-                matches!(refused, (Err(Error::Removed), Err(Error::Removed))),
-                "{refused:?}"
-            );
+            is_refused(&ring.producer().map(drop));
+            is_refused(&ring.consumer().map(drop));
             is_unchanged();
         });
     }
@@ -302,8 +298,7 @@ fn a_stream_does_not_take_another_set_for_its_own() {
             let written = tx.write(&[7; 8]).map_err(|error| error.kind());
             assert_eq!(written, Err(ErrorKind::Other), "no broken pipe");
             drop((tx, rx));
-            let both = fifo.both().map(drop);
-            assert!(matches!(both, Err(Error::Removed)), "{both:?}");
+            is_refused(&fifo.both().map(drop));
             is_unchanged();
         });
     }

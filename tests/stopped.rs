@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::steps::Stepped;
 use common::{Child, Place, Shared, asleep, forked, until, watched};
-use ringpipe::mpmc::{Consumer, Producer, Ring};
+use ringpipe::mpmc::{Claim, Consumer, Producer, Ring};
 use ringpipe::stream::{Fifo, Reader, Writer};
 use ringpipe::{PeerLoss, Role, Strategy};
 
@@ -46,6 +46,13 @@ fn sleeper_of(asleep: impl Fn() -> u32, done: Shared, work: impl FnOnce()) -> Ch
     child
 }
 
+/// One that takes an item and will be halted when it has been woken, and one that sleeps behind it.
+fn halted_and_sleeper(ring: &Ring<u64>, done: Shared, work: impl FnOnce()) -> (Stepped, Child) {
+    let stopped = to_be_halted(ring, Role::Consumer, || pop_one(ring));
+    let sleeper = sleeper(ring, Role::Consumer, done, work);
+    (stopped, sleeper)
+}
+
 /// One that sleeps, and will be halted when it has been woken.
 fn to_be_halted(ring: &Ring<u64>, role: Role, work: impl FnOnce()) -> Stepped {
     to_be_halted_of(|| asleep(ring, role), work)
@@ -58,6 +65,20 @@ fn to_be_halted_of(asleep: impl Fn() -> u32, work: impl FnOnce()) -> Stepped {
     stepped.let_go();
     until(|| asleep() == before + 1);
     stepped
+}
+
+/// Gives two slots back, the second first, and pushes 3 and 4 into them.
+fn not_left_to_a_stopped_producer(ring: &Ring<u64>, one: Claim<'_, u64>, two: Claim<'_, u64>) {
+    let done = Shared::new();
+    let sleeper = sleeper(ring, Role::Producer, done, || push_one(ring, 3));
+    let mut stopped = to_be_halted(ring, Role::Producer, || push_one(ring, 4));
+    two.release_all();
+    until(|| asleep(ring, Role::Producer) == 2);
+    one.release_all();
+    stopped.halt();
+    done.until(DONE, 1);
+    sleeper.join();
+    stopped.finish();
 }
 
 /// Two slots become ready, the second first: it wakes one who finds the first missing, and sleeps again behind the other. That
@@ -91,16 +112,7 @@ fn two_slots_are_not_left_to_a_stopped_producer() {
     ring.producer().unwrap().push_slice(&[1, 2]).unwrap();
     let (mut first, mut second) = (ring.consumer().unwrap(), ring.consumer().unwrap());
     let (one, two) = (first.claim(1).unwrap(), second.claim(1).unwrap());
-    let done = Shared::new();
-    let sleeper = sleeper(&ring, Role::Producer, done, || push_one(&ring, 3));
-    let mut stopped = to_be_halted(&ring, Role::Producer, || push_one(&ring, 4));
-    two.release_all();
-    until(|| asleep(&ring, Role::Producer) == 2);
-    one.release_all();
-    stopped.halt();
-    done.until(DONE, 1);
-    sleeper.join();
-    stopped.finish();
+    not_left_to_a_stopped_producer(&ring, one, two);
     assert_eq!((first.pop(), first.pop()), (Ok(3), Ok(4)));
 }
 
@@ -115,16 +127,7 @@ fn two_slots_of_returned_items_are_not_left_to_a_stopped_one() {
     let one = first.claim(1).unwrap();
     assert!(one.redelivered());
     let two = second.claim(1).unwrap();
-    let done = Shared::new();
-    let sleeper = sleeper(&ring, Role::Producer, done, || push_one(&ring, 3));
-    let mut stopped = to_be_halted(&ring, Role::Producer, || push_one(&ring, 4));
-    two.release_all();
-    until(|| asleep(&ring, Role::Producer) == 2);
-    one.release_all();
-    stopped.halt();
-    done.until(DONE, 1);
-    sleeper.join();
-    stopped.finish();
+    not_left_to_a_stopped_producer(&ring, one, two);
 }
 
 /// What is: one thing to do wakes one, and if that one is stopped, the others sleep until the next, its end, or their
@@ -134,9 +137,8 @@ fn one_item_waits_for_the_stopped_one_that_it_woke() {
     let (place, _watchdog) = watched("one item and a stopped consumer");
     let ring = Ring::<u64>::create(place.path(), 4).unwrap();
     let mut tx = ring.producer().unwrap();
-    let mut stopped = to_be_halted(&ring, Role::Consumer, || pop_one(&ring));
     let done = Shared::new();
-    let sleeper = sleeper(&ring, Role::Consumer, done, || pop_one(&ring));
+    let (mut stopped, sleeper) = halted_and_sleeper(&ring, done, || pop_one(&ring));
     tx.push(1).unwrap();
     stopped.halt();
     assert_eq!((asleep(&ring, Role::Consumer), tx.len()), (1, 1));
@@ -154,9 +156,8 @@ fn a_deadline_finds_what_a_stopped_one_was_woken_for() {
     let (place, _watchdog) = watched("a deadline and a stopped consumer");
     let ring = Ring::<u64>::create(place.path(), 4).unwrap();
     let mut tx = ring.producer().unwrap();
-    let mut stopped = to_be_halted(&ring, Role::Consumer, || pop_one(&ring));
     let done = Shared::new();
-    let sleeper = sleeper(&ring, Role::Consumer, done, || {
+    let (mut stopped, sleeper) = halted_and_sleeper(&ring, done, || {
         let mut rx = ring.consumer().unwrap();
         rx.set_strategy(Strategy::Sleep);
         assert_eq!(rx.pop_timeout(Duration::from_secs(1)), Ok(1));
@@ -173,9 +174,8 @@ fn the_death_of_a_stopped_one_wakes_another() {
     let (place, _watchdog) = watched("the death of a stopped consumer");
     let ring = Ring::<u64>::create(place.path(), 4).unwrap();
     let mut tx = ring.producer().unwrap();
-    let mut stopped = to_be_halted(&ring, Role::Consumer, || pop_one(&ring));
     let done = Shared::new();
-    let sleeper = sleeper(&ring, Role::Consumer, done, || pop_one(&ring));
+    let (mut stopped, sleeper) = halted_and_sleeper(&ring, done, || pop_one(&ring));
     tx.push(1).unwrap();
     stopped.halt();
     drop(stopped); // killed
